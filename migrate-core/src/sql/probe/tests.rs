@@ -91,7 +91,10 @@ fn missing_rows_stand_in_the_way_of_a_foreign_key() {
         references: ObjectName::new("public", "users"),
         referenced_columns: strings(&["id"]),
     };
-    assert_eq!(rows("ALTER TABLE orders ADD FOREIGN KEY (user_id) REFERENCES users"), [orphans.clone()]);
+    assert_eq!(
+        rows("ALTER TABLE orders ADD FOREIGN KEY (user_id) REFERENCES users"),
+        std::slice::from_ref(&orphans)
+    );
     let not_valid =
         "ALTER TABLE orders ADD CONSTRAINT c FOREIGN KEY (user_id) REFERENCES users (id) NOT VALID";
     assert_eq!(rows(not_valid), []);
