@@ -80,6 +80,7 @@ pub(crate) use self::place::may_read;
 pub(crate) use self::script::SIZE_LIMIT;
 
 pub use self::empty_script::UNWRITTEN;
+pub(crate) use self::layouts::marks::is_mark;
 use self::layouts::rules::Rules;
 use self::reader::Reader;
 use crate::directory::source::SourceFile;

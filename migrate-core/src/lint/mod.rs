@@ -46,6 +46,7 @@ mod down;
 mod dynamic;
 mod error;
 mod finding;
+pub mod fix;
 mod loss;
 mod model;
 mod opt_in;

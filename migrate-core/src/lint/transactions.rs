@@ -88,6 +88,7 @@ family! {
 }
 
 /// The state of a transaction after the statements so far.
+#[derive(Clone, Debug)]
 pub(super) struct Transaction {
     /// True for a single statement outside of a transaction block.
     is_bare: bool,

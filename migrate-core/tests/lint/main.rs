@@ -5,6 +5,7 @@ mod docs;
 mod down;
 #[cfg(feature = "facts")]
 mod facts;
+mod fixes;
 mod knowledge;
 mod properties;
 mod rules;

@@ -91,3 +91,9 @@ pub(in crate::directory) fn of(comment: Comment<'_>) -> Option<Layout> {
         None
     }
 }
+
+/// Returns true if a comment is a mark of another tool.
+pub(crate) fn is_mark(comment: &str) -> bool {
+    let comment = Comment { start: 0, line: comment.trim_end(), is_flush: true };
+    of(comment).is_some() || comment.words().starts_with("tern: disable-tx")
+}

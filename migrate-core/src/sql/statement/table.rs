@@ -140,7 +140,11 @@ pub(super) fn partition_bound<'t>(reader: &mut Reader<'t>) -> Option<PartitionBo
         return None;
     }
     let mark = reader.mark();
-    while reader.any(&["IN", "FROM", "TO", "WITH"]).is_some() {
+    // After other bounds, WITH begins the storage parameters.
+    if reader.word("WITH") {
+        reader.group();
+    }
+    while reader.any(&["IN", "FROM", "TO"]).is_some() {
         reader.group();
     }
     Some(PartitionBound::Values(reader.since(mark)))

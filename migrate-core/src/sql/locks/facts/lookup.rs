@@ -58,13 +58,13 @@ impl Facts {
     }
 
     /// A name as a statement may write it: with its schema, unless the search path finds it.
-    pub(in crate::sql::locks) fn shown(&self, object: &ObjectName) -> String {
+    pub(crate) fn shown(&self, object: &ObjectName) -> String {
         let name = quoted(&object.name);
         let is_visible = self.resolve(None, &object.name) == *object;
         if is_visible { name } else { format!("{}.{name}", quoted(&object.schema)) }
     }
 
-    pub(in crate::sql::locks) fn indexes<'f>(
+    pub(crate) fn indexes<'f>(
         &'f self,
         table: &ObjectName,
     ) -> impl Iterator<Item = (&'f ObjectName, &'f Relation)> {
@@ -94,7 +94,7 @@ impl Facts {
         })
     }
 
-    pub(in crate::sql::locks) fn children<'f>(
+    pub(crate) fn children<'f>(
         &'f self,
         parent: &ObjectName,
     ) -> impl Iterator<Item = (&'f ObjectName, &'f Relation)> {
@@ -115,7 +115,7 @@ impl Facts {
         found
     }
 
-    pub(in crate::sql::locks) fn default_partition(&self, parent: &ObjectName) -> Option<&ObjectName> {
+    pub(crate) fn default_partition(&self, parent: &ObjectName) -> Option<&ObjectName> {
         self.children(parent).find(|(_, child)| child.is_default_partition).map(|(name, _)| name)
     }
 
@@ -293,7 +293,7 @@ impl Facts {
     }
 
     /// Returns true if a column contains no null, as far as its own constraint and its checks show.
-    pub(in crate::sql::locks) fn is_proven_not_null(relation: &Relation, column: &str) -> bool {
+    pub(crate) fn is_proven_not_null(relation: &Relation, column: &str) -> bool {
         relation.column(column).is_some_and(|column| column.is_not_null)
             || relation
                 .constraints
@@ -314,7 +314,7 @@ pub(in crate::sql::locks) enum Volatile {
 }
 
 /// A name quoted as a statement requires.
-pub(in crate::sql::locks) fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     let is_plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     if is_plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }

@@ -19,7 +19,8 @@ pub use super::volatile::{FunctionVolatility, VOLATILE_FUNCTIONS};
 pub use file::{FACTS_FORMAT, FactsError};
 pub use size::SizeBucket;
 
-pub(super) use lookup::{Presence, Volatile, quoted};
+pub(crate) use lookup::quoted;
+pub(super) use lookup::{Presence, Volatile};
 pub(super) use proof::Bounds;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,0 +1,162 @@
+//! Safe versions: the scripts that a dangerous script should be.
+//!
+//! [`rewrites`] takes the findings of a set and writes the scripts that avoid them: `CONCURRENTLY` in a script
+//! of its own, `NOT VALID` and `VALIDATE CONSTRAINT` apart, a unique index before its constraint, a checked
+//! bound before a partition is attached. It writes the down scripts with them: each restores the schema from
+//! before its own up script. It names the findings that it leaves, each with the reason.
+//!
+//! # Examples
+//!
+//! ```
+//! use migrate_core::lint::LintOptions;
+//! use migrate_core::lint::fix::rewrites;
+//! use migrate_core::{Migration, Script, Set, SqlMigration, Version};
+//! use std::sync::Arc;
+//!
+//! let text = "ALTER TABLE users ADD age int;\nALTER TABLE users ADD CHECK (age > 0);";
+//! let script = Script::of_up_text("0001_age.sql", text.to_owned())?;
+//! let migration = SqlMigration::new(Version::numeric("0001"), "0001_age", script);
+//! let set = Set::new("app", vec![Arc::new(migration) as Arc<dyn Migration>]).unwrap();
+//!
+//! let rewrites = rewrites(&set, &LintOptions::default()).unwrap();
+//! let scripts: Vec<String> = rewrites[0].scripts.iter().map(|script| script.up.to_string()).collect();
+//! assert_eq!(
+//!     scripts,
+//!     [
+//!         "ALTER TABLE users ADD age int;\n\
+//!          ALTER TABLE users ADD CONSTRAINT users_age_check CHECK (age > 0) NOT VALID;\n",
+//!         "ALTER TABLE users VALIDATE CONSTRAINT users_age_check;\n",
+//!     ]
+//! );
+//! # Ok::<(), String>(())
+//! ```
+
+mod alter;
+mod column;
+mod concurrently;
+mod constraint;
+mod context;
+mod down;
+mod names;
+mod not_null;
+mod pack;
+mod partition;
+mod reason;
+mod script;
+mod source;
+mod statement;
+mod step;
+mod unique;
+
+use super::finding::Finding;
+use super::model::Model;
+use super::{LintError, LintOptions, lint};
+use crate::set::Set;
+use crate::set::migration::Migration;
+use crate::set::options::Options;
+use crate::set::version::Version;
+use std::fmt;
+
+/// The safe version of a migration.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Rewrite {
+    /// The migration.
+    pub version: Version,
+    /// The migration's name.
+    pub name: String,
+    /// The scripts in its place, in order; none if it stays as it is.
+    pub scripts: Vec<SafeScript>,
+    /// The findings that the rewrite removes.
+    pub done: Vec<Finding>,
+    /// The findings that stay, and other remarks.
+    pub not_done: Vec<NotDone>,
+}
+
+/// A finding that a rewrite leaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NotDone {
+    /// The finding; `None` for a remark on the down script.
+    pub finding: Option<Finding>,
+    /// The reason.
+    pub reason: String,
+}
+
+/// One of the migrations in place of another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SafeScript {
+    /// A word for its name, which tells it from the others: `validate`.
+    pub word: &'static str,
+    /// The up script.
+    pub up: ScriptText,
+    /// The down script, if the original has one.
+    pub down: Option<ScriptText>,
+    /// The verify script.
+    pub verify: Option<String>,
+}
+
+/// The text of a script and the options of its header.
+///
+/// [`Display`](fmt::Display) writes the header and the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ScriptText {
+    /// The options.
+    pub options: Options,
+    /// The statements, without the header.
+    pub text: String,
+}
+
+impl fmt::Display for ScriptText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.options != Options::NONE {
+            writeln!(f, "-- migrate: {}", self.options)?;
+        }
+        f.write_str(&self.text)
+    }
+}
+
+/// Writes the safe versions of the migrations that are not applied. The result has an entry for each migration
+/// with a finding that is dangerous or that a rewrite removes.
+///
+/// The migrations after [`since`](LintOptions::since) count as those of one run.
+///
+/// # Errors
+///
+/// As [`lint`].
+pub fn rewrites(set: &Set, options: &LintOptions) -> Result<Vec<Rewrite>, LintError> {
+    let judgement = lint(set, options)?;
+    let mut rewrites = Vec::new();
+    for (migration, before) in pending(set, options) {
+        let is_of = |finding: &&Finding| finding.version == *migration.version();
+        let findings: Vec<&Finding> = judgement.findings.iter().filter(is_of).collect();
+        let approved = judgement.approved.iter().map(|approved| &approved.finding).filter(is_of).collect();
+        rewrites.extend(script::rewrite(migration, &before, &findings, &approved));
+    }
+    Ok(rewrites)
+}
+
+/// The migrations that are judged, each with the state of the schema before it.
+fn pending<'s>(set: &'s Set, options: &LintOptions) -> Vec<(&'s dyn Migration, Model)> {
+    let known = options.included_in_facts(set).filter(|_| options.facts.is_some());
+    let since = options.since.as_ref().and_then(|since| set.position(since)).map(|last| last + 1);
+    let applied = if options.since.is_some() { since } else { known };
+    let mut model = Model::new(options);
+    let mut pending = Vec::new();
+    for (at, migration) in set.iter().enumerate() {
+        if known == Some(at) {
+            model = Model::of_facts(options);
+        }
+        let Some(script) = migration.up().into_script() else { continue };
+        if applied.is_none_or(|applied| at <= applied) {
+            model.settle();
+        }
+        if applied.is_none_or(|applied| at >= applied) {
+            pending.push((migration, model.clone()));
+        }
+        model.follow(&script);
+    }
+    pending
+}
