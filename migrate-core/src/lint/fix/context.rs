@@ -77,7 +77,7 @@ impl<'a> Context<'a> {
 
 /// A name as SQL.
 pub(super) fn written(name: &Name<'_>) -> String {
-    name.to_sql().map_or_else(|| sql(&name.folded()), |name| name.into_owned())
+    name.to_sql().map_or_else(|| sql(&name.folded()), std::borrow::Cow::into_owned)
 }
 
 /// A qualified name as SQL.
