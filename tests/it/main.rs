@@ -27,6 +27,7 @@ mod report;
 mod reversible;
 mod rooms;
 mod row_security;
+mod safe_version;
 mod search_paths;
 mod session_isolation;
 mod shapes;

@@ -178,7 +178,8 @@ fn questions(oids: &[u32], wanted: &Wanted, with_expressions: bool) -> [String; 
         format!(
             "SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence = 'u', \
              EXISTS (SELECT FROM pg_catalog.pg_partitioned_table d WHERE d.partdefid = c.oid), \
-             CASE WHEN p.partnatts = 1 AND p.partattrs[0] > 0 AND p.partstrat = 'r' THEN 'RANGE (' || \
+             CASE WHEN p.partnatts = 1 AND p.partattrs[0] > 0 AND p.partstrat IN ('r', 'l') THEN \
+                 CASE p.partstrat WHEN 'r' THEN 'RANGE (' ELSE 'LIST (' END || \
                  pg_catalog.quote_ident((SELECT a.attname FROM pg_catalog.pg_attribute a \
                      WHERE a.attrelid = c.oid AND a.attnum = p.partattrs[0])) || ')' END, \
              coalesce(s.spcname, (SELECT own.spcname FROM pg_catalog.pg_tablespace own \

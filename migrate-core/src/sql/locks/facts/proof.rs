@@ -15,30 +15,44 @@ pub(in crate::sql::locks) struct Bounds {
     pub(in crate::sql::locks) column: String,
     pub(in crate::sql::locks) from: Option<String>,
     pub(in crate::sql::locks) to: Option<String>,
+    /// The values of a list.
+    pub(in crate::sql::locks) values: Option<Vec<String>>,
 }
 
 impl Bounds {
-    /// Parses a key such as `RANGE (id)` and bounds such as `FROM (200) TO (300)`; `None` for other kinds of
-    /// partitioning.
+    /// Parses a key such as `RANGE (id)` and bounds such as `FROM (200) TO (300)`, or `LIST (id)` and
+    /// `IN (1, 2)`; `None` for other kinds of partitioning.
     pub(in crate::sql::locks) fn read(key: &str, bounds: &str) -> Option<Bounds> {
         let key = words(key);
-        let [range, open, column, close] = key.as_slice() else { return None };
-        if range != "range" || open != "(" || close != ")" {
+        let [strategy, open, column, close] = key.as_slice() else { return None };
+        if !["range", "list"].contains(&&**strategy) || open != "(" || close != ")" {
             return None;
         }
-        let bounds = words(bounds);
-        let bounds: Vec<&str> = bounds.iter().map(String::as_str).collect();
+        let words = words(bounds);
+        let bounds: Vec<&str> = words.iter().map(String::as_str).collect();
         let bounds = bounds.strip_prefix(&["for", "values"]).unwrap_or(&bounds);
+        if strategy == "list" {
+            let ["in", "(", .., ")"] = bounds else { return None };
+            let values = listed(&words[words.len() - bounds.len() + 1..])?;
+            return Some(Bounds { column: column.clone(), from: None, to: None, values: Some(values) });
+        }
         let bound = |value: &str, open: &str| (value != open).then(|| value.to_owned());
         let ["from", "(", from @ .., ")"] = bounds else { return None };
         let at = from.windows(3).position(|window| window == [")", "to", "("])?;
         let (from, to) = (from[..at].concat(), from[at + 3..].concat());
-        Some(Bounds { column: column.clone(), from: bound(&from, "minvalue"), to: bound(&to, "maxvalue") })
+        let (from, to) = (bound(&from, "minvalue"), bound(&to, "maxvalue"));
+        Some(Bounds { column: column.clone(), from, to, values: None })
     }
 
     /// Returns true if a check proves that every row is within the bounds.
     pub(in crate::sql::locks) fn are_implied_by(&self, expression: &str) -> bool {
         let terms = conjuncts(&words(expression));
+        if let Some(values) = &self.values {
+            return terms.iter().any(|term| {
+                let within = self.one_of(term, ["in", "="], "any");
+                within.is_some_and(|within| within.iter().all(|value| values.contains(value)))
+            });
+        }
         let has = |signs: &[&str], wanted: &Option<String>, is_within: fn(i128, i128) -> bool| {
             wanted.as_ref().is_none_or(|wanted| {
                 terms.iter().any(|term| {
@@ -59,6 +73,17 @@ impl Bounds {
 
     fn excludes(&self, term: &[String]) -> bool {
         let halves = split(term, "or");
+        if let Some(values) = &self.values {
+            let is_null = |half: &[String]| half.iter().map(String::as_str).eq([&*self.column, "is", "null"]);
+            let excludes = |half: &[String]| {
+                let outside = self.one_of(half, ["not", "<>"], "all");
+                outside.is_some_and(|outside| values.iter().all(|value| outside.contains(value)))
+            };
+            return halves.iter().all(|half| {
+                let half = without_parentheses(half);
+                is_null(half) || excludes(half)
+            });
+        }
         let half = |sign: &str, wanted: &Option<String>, is_within: fn(i128, i128) -> bool| {
             wanted.as_ref().is_none_or(|wanted| {
                 halves.iter().any(|half| {
@@ -71,6 +96,17 @@ impl Bounds {
         let is_outside = half("<", &self.from, |value, from| value <= from)
             && half(">=", &self.to, |value, to| value >= to);
         halves.len() <= 2 && is_outside || self.is_negated(term)
+    }
+
+    /// The constants that `column IN (…)`, `column = ANY (ARRAY[…])` or `column = …` compare the column with.
+    fn one_of(&self, term: &[String], signs: [&str; 2], quantifier: &str) -> Option<Vec<String>> {
+        let (column, rest) = term.split_first()?;
+        let (sign, rest) = rest.split_first()?;
+        if *column != self.column || !signs.contains(&&**sign) {
+            return None;
+        }
+        let skipped = usize::from(rest.first().is_some_and(|word| word == quantifier || word == "in"));
+        listed(&rest[skipped..])
     }
 
     /// `NOT (id >= 300 AND id < 400)`
@@ -111,6 +147,28 @@ fn compared<'t>(term: &'t [String], column: &str) -> Option<(&'t str, String)> {
 fn constant(value: &[String]) -> String {
     let end = value.iter().position(|word| word == "::").unwrap_or(value.len());
     without_parentheses(&value[..end]).concat()
+}
+
+/// The constants of a list, without the casts that `pg_get_constraintdef` appends; `None` if it has anything
+/// else.
+fn listed(words: &[String]) -> Option<Vec<String>> {
+    let mut values = Vec::new();
+    let mut is_cast = false;
+    for word in words {
+        match word.as_str() {
+            "::" => is_cast = true,
+            "," => is_cast = false,
+            "(" | ")" | "[" | "]" | "array" | "-" => {}
+            word if word.starts_with(|c: char| c == '\'' || c.is_ascii_digit()) => {
+                if !is_cast {
+                    values.push(word.to_owned());
+                }
+            }
+            _ if is_cast => {}
+            _ => return None,
+        }
+    }
+    (!values.is_empty()).then_some(values)
 }
 
 /// The words of an expression, folded; strings and quoted names as the server reads them.
@@ -199,6 +257,26 @@ mod tests {
         assert!(open.are_implied_by("id < 10") && open.are_excluded_by("id >= 10"));
         let date = Bounds::read("RANGE (at)", "FROM ('2024-01-01') TO ('2025-01-01')").unwrap();
         assert!(date.are_implied_by("((at >= '2024-01-01'::date) AND (at < '2025-01-01'::date))"));
-        assert_eq!(Bounds::read("LIST (id)", "FOR VALUES IN (1)"), None);
+        assert_eq!(Bounds::read("HASH (id)", "FOR VALUES WITH (MODULUS 2, REMAINDER 0)"), None);
+    }
+
+    #[test]
+    fn a_check_implies_a_list() {
+        let bounds = Bounds::read("LIST (k)", "FOR VALUES IN ('c', 'd')").unwrap();
+        assert!(bounds.are_implied_by("((k IS NOT NULL) AND (k = ANY (ARRAY['c'::text, 'd'::text])))"));
+        assert!(
+            bounds.are_implied_by("k IS NOT NULL AND k IN ('d', 'c')") && bounds.are_implied_by("k = 'c'")
+        );
+        assert!(!bounds.are_implied_by("k IN ('c', 'e')") && !bounds.are_implied_by("k IN ('c', f())"));
+        assert!(!bounds.are_implied_by("k NOT IN ('c', 'd')") && !bounds.are_implied_by("j IN ('c', 'd')"));
+        assert!(
+            bounds.are_excluded_by("((k IS NULL) OR (k <> ALL (ARRAY['c'::text, 'd'::text, 'e'::text])))")
+        );
+        assert!(bounds.are_excluded_by("k IS NULL OR k NOT IN ('c', 'd')"));
+        assert!(
+            !bounds.are_excluded_by("k IS NULL OR k NOT IN ('c')") && !bounds.are_excluded_by("k IN ('e')")
+        );
+        let one = Bounds::read("LIST (k)", "IN (1)").unwrap();
+        assert!(one.are_implied_by("k = 1") && one.are_excluded_by("(k <> 1)"));
     }
 }
