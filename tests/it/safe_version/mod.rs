@@ -192,7 +192,7 @@ async fn each_change_and_its_safe_version_make_the_same_schema() {
 /// `MIGRATE_CASES` runs more of them.
 #[test]
 fn any_script_and_its_safe_version_make_the_same_schema() {
-    let cases = std::env::var("MIGRATE_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(12);
+    let cases = std::env::var("MIGRATE_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(6);
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 60, ..Config::default() };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut runner = TestRunner::new(config);
