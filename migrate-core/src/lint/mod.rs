@@ -78,10 +78,7 @@ use std::collections::HashMap;
 pub fn lint(set: &Set, options: &LintOptions) -> Result<Judgement, LintError> {
     error::check(set, options)?;
     let known = options.included_in_facts(set);
-    let applied = match &options.since {
-        Some(since) => set.position(since).map(|last| last + 1),
-        None => known,
-    };
+    let applied = options.applied(set);
     let mut model = Model::new(options);
     let (mut judged, mut keys) = (Vec::new(), Vec::new());
     for (at, migration) in set.iter().enumerate() {

@@ -115,6 +115,15 @@ impl LintOptions {
         Some(set.iter().take_while(|migration| *migration.version() <= last).count())
     }
 
+    /// The number of the set's migrations that are not judged, because they are applied; `None` if neither
+    /// [`since`](LintOptions::since) nor the facts tell.
+    pub fn applied(&self, set: &Set) -> Option<usize> {
+        match &self.since {
+            Some(since) => set.position(since).map(|last| last + 1),
+            None => self.included_in_facts(set),
+        }
+    }
+
     /// The major version to judge for.
     pub(super) fn server_version_or_facts(&self) -> Option<u32> {
         self.server_version.or_else(|| self.facts.as_ref()?.server_version)

@@ -198,6 +198,7 @@ const CASES: &[(&str, &str, &str)] = &[
         "",
         "what no rewrite is known for",
     ),
+    ("DO $$ BEGIN ALTER TABLE t ADD CHECK (a > 0); END $$", "", "what code does"),
 ];
 
 #[test]

@@ -51,10 +51,10 @@ mod unique;
 use super::finding::Finding;
 use super::model::Model;
 use super::{LintError, LintOptions, lint};
-use crate::set::Set;
 use crate::set::migration::Migration;
 use crate::set::options::Options;
 use crate::set::version::Version;
+use crate::set::{Role, Set};
 use std::fmt;
 
 /// The safe version of a migration.
@@ -130,7 +130,7 @@ pub fn rewrites(set: &Set, options: &LintOptions) -> Result<Vec<Rewrite>, LintEr
     let judgement = lint(set, options)?;
     let mut rewrites = Vec::new();
     for (migration, before) in pending(set, options) {
-        let is_of = |finding: &&Finding| finding.version == *migration.version();
+        let is_of = |finding: &&Finding| finding.version == *migration.version() && finding.role == Role::Up;
         let findings: Vec<&Finding> = judgement.findings.iter().filter(is_of).collect();
         let approved = judgement.approved.iter().map(|approved| &approved.finding).filter(is_of).collect();
         rewrites.extend(script::rewrite(migration, &before, &findings, &approved));
@@ -140,9 +140,8 @@ pub fn rewrites(set: &Set, options: &LintOptions) -> Result<Vec<Rewrite>, LintEr
 
 /// The migrations that are judged, each with the state of the schema before it.
 fn pending<'s>(set: &'s Set, options: &LintOptions) -> Vec<(&'s dyn Migration, Model)> {
-    let known = options.included_in_facts(set).filter(|_| options.facts.is_some());
-    let since = options.since.as_ref().and_then(|since| set.position(since)).map(|last| last + 1);
-    let applied = if options.since.is_some() { since } else { known };
+    let known = options.included_in_facts(set);
+    let applied = options.applied(set);
     let mut model = Model::new(options);
     let mut pending = Vec::new();
     for (at, migration) in set.iter().enumerate() {

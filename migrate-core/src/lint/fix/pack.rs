@@ -47,7 +47,7 @@ struct Packing {
 impl Packing {
     fn add(&mut self, step: Step) {
         if is_setting(&step.text) {
-            self.model.apply(&step.text, &LexedStatement::new(&step.text).parse());
+            self.model.apply(&LexedStatement::new(&step.text).parse());
             self.settings.push(step);
             return;
         }
@@ -79,7 +79,7 @@ impl Packing {
         let mut transaction = self.transaction.clone();
         transactions::find(&self.statement(text, &parsed), 1, &mut transaction, &mut Vec::new());
         self.transaction = transaction;
-        self.model.apply(text, &parsed);
+        self.model.apply(&parsed);
     }
 
     fn statement<'a>(
@@ -87,7 +87,7 @@ impl Packing {
         text: &'a str,
         parsed: &'a crate::sql::statement::ParsedStatement<'a>,
     ) -> Statement<'a> {
-        Statement { text, parsed, model: &self.model, locks: locks_in_use(text, &self.model), phase: None }
+        Statement { text, parsed, model: &self.model, locks: locks_in_use(parsed, &self.model), phase: None }
     }
 
     /// Adds the settings that the last script lacks.

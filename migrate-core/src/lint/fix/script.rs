@@ -166,6 +166,7 @@ impl Rewriter<'_> {
             let lexed = LexedStatement::new(&source.text);
             let parsed = lexed.parse();
             let findings = self.found(at, source);
+            let here: Vec<&Finding> = findings.iter().map(|(_, finding)| *finding).collect();
             let rewritten = if findings.is_empty() {
                 Rewritten::default()
             } else {
@@ -180,11 +181,15 @@ impl Rewriter<'_> {
             };
             refused.extend(rewritten.refused.clone());
             if rewritten.first.is_empty() && rewritten.later.is_empty() {
+                let is_new = |finding: &&&Finding| !refused.iter().any(|(of, _)| of == **finding);
+                let left: Vec<&&Finding> = here.iter().filter(is_new).collect();
+                let reason = || "statements in code stay as they are".to_owned();
+                refused.extend(left.into_iter().map(|finding| ((*finding).clone(), reason())));
                 queue.plain(source, self.place(at, source), &model);
             } else {
                 queue.rewritten(source, rewritten);
             }
-            model.apply(&source.text, &parsed);
+            model.apply(&parsed);
         }
         queue.flush();
         (queue.steps, model, refused)
