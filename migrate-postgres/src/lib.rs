@@ -61,17 +61,17 @@ pub use backend::RunningAttempt;
 pub use connection::target::Target;
 #[doc(hidden)]
 pub use embed::__private;
-pub use error::{Error, ErrorKind, LimitOwner};
+pub use error::{Error, ErrorKind, LimitOwner, StoppedRun};
 pub use history::{Attempt, AttemptOutcome};
 pub use migrate_core::advice::{self, Advice, Left};
 pub use migrate_core::directory::Reading;
-pub use migrate_core::engine::Holder;
 pub use migrate_core::engine::Progress;
 pub use migrate_core::engine::error::{ErrorNames, Failure, Place};
 pub use migrate_core::engine::event::{
     Activity, Event, RunningStatement, ServerMessage, Severity, StatementText,
 };
 pub use migrate_core::engine::report::{Report, StepReport};
+pub use migrate_core::engine::{Committed, CommittedPart, Holder};
 pub use migrate_core::history::Notice;
 pub use migrate_core::history::{AppliedRef, SetPosition};
 pub use migrate_core::plan::{Accept, Action, Down, Refused, RefusedKind, Resolution, Step};

@@ -33,6 +33,7 @@ mod session_isolation;
 mod shapes;
 mod sources;
 mod statement;
+mod stopped;
 mod tls;
 mod two_servers;
 mod ui;

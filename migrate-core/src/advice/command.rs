@@ -1,5 +1,6 @@
 //! The command lines for a step of advice.
 
+use super::next_step::has_more;
 use super::{Again, Call, NextStep, Setting};
 
 /// A command line, without the program and its options.
@@ -50,20 +51,24 @@ impl NextStep {
                 line.words.extend(version.clone());
                 vec![CommandLine { needs_folder: true, ..line }]
             }
-            NextStep::Settle { version, done, statements, .. } => settling(version, *done, *statements),
+            NextStep::Settle { version, done, statements, reverting, .. } => {
+                settling(version, *done, *statements, *reverting)
+            }
         }
     }
 }
 
 /// The ways to settle a migration with `done` finished statements.
-fn settling(version: &str, done: usize, statements: Option<usize>) -> Vec<CommandLine> {
+fn settling(version: &str, done: usize, statements: Option<usize>, reverting: bool) -> Vec<CommandLine> {
     let resolve = |option: &str, does| CommandLine::new(["resolve", version, option], does).with_reason();
     let this = resolve(&format!("--resume={}", done + 1), "runs that statement (again)");
-    let has_more = statements.is_none_or(|statements| done + 1 < statements);
     let next = resolve(&format!("--resume={}", done + 2), "that statement is done: resumes after it");
-    let whole =
-        [resolve("--applied", "the whole migration is done"), resolve("--reverted", "nothing of it is left")];
-    std::iter::once(this).chain(has_more.then_some(next)).chain(whole).collect()
+    let whole = if reverting {
+        [resolve("--reverted", "the whole migration is reverted"), resolve("--applied", "all of it is there")]
+    } else {
+        [resolve("--applied", "the whole migration is done"), resolve("--reverted", "nothing of it is left")]
+    };
+    std::iter::once(this).chain(has_more(done, statements).then_some(next)).chain(whole).collect()
 }
 
 impl Again {
@@ -72,10 +77,12 @@ impl Again {
             Again::ThisMigration | Again::ThisStatement | Again::VerifyScript | Again::FindsOut => {
                 Some(CommandLine::new(["up"], "continues with it"))
             }
-            Again::Revert => Some(CommandLine::new(["down"], "continues with it")),
+            Again::Revert | Again::RevertStatement | Again::RevertFindsOut => {
+                Some(CommandLine::new(["down"], "continues with it"))
+            }
             Again::Verify => Some(CommandLine::new(["verify"], "checks again")),
-            Again::WhereItStopped => Some(CommandLine::new(["status"], SHOWS)),
-            Again::AfterCommitted | Again::Run | Again::Rehearsal => None,
+            Again::WhereItStopped | Again::RevertRest => Some(CommandLine::new(["status"], SHOWS)),
+            Again::AfterCommitted | Again::Run | Again::Request | Again::Rehearsal => None,
         }
     }
 }

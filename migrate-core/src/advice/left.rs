@@ -31,8 +31,6 @@ pub enum Left {
         /// The number of finished steps.
         done: usize,
     },
-    /// Nothing of the migration; the migrations that the run took before it are committed.
-    Earlier,
     /// Unknown: the migrations that the run committed stay, and the next run determines the state of the last
     /// one.
     Unknown,
@@ -47,7 +45,6 @@ impl Left {
             Left::Statements { .. } => "statements",
             Left::InDoubt { .. } => "in_doubt",
             Left::Steps { .. } => "steps",
-            Left::Earlier => "earlier",
             Left::Unknown => "unknown",
         }
     }
@@ -57,7 +54,7 @@ impl Left {
         match self {
             Left::Statements { done, total } | Left::InDoubt { done, total } => (Some(done), Some(total)),
             Left::Steps { done } => (Some(done), None),
-            Left::Nothing | Left::Applied | Left::Earlier | Left::Unknown => (None, None),
+            Left::Nothing | Left::Applied | Left::Unknown => (None, None),
         }
     }
 
@@ -81,7 +78,6 @@ impl fmt::Display for Left {
                 done + 1
             ),
             Left::Steps { done } => write!(f, "{done} of its steps are done"),
-            Left::Earlier => f.write_str("nothing of it was done; earlier migrations stay"),
             Left::Unknown => f.write_str("committed migrations stay"),
         }
     }

@@ -70,6 +70,8 @@ pub enum NextStep {
         statements: Option<usize>,
         /// True if this is the only way: only an operator can determine whether the next statement is done.
         is_in_doubt: bool,
+        /// True if it was being reverted: the statements are those of its down script.
+        reverting: bool,
     },
 }
 
@@ -93,6 +95,14 @@ pub enum Again {
     Run,
     /// A revert, which continues with the migration that failed.
     Revert,
+    /// A revert, which resumes at the statement that failed.
+    RevertStatement,
+    /// A revert, which determines what an interrupted statement did, and continues.
+    RevertFindsOut,
+    /// A revert of the migrations that are left: the same request would count the reverted ones again.
+    RevertRest,
+    /// The same request: it records a decision, and runs no script.
+    Request,
     /// The verify scripts.
     Verify,
     /// A rehearsal.
@@ -111,6 +121,10 @@ impl Again {
             Again::AfterCommitted => "after_committed",
             Again::Run => "run",
             Again::Revert => "revert",
+            Again::RevertStatement => "revert_statement",
+            Again::RevertFindsOut => "revert_finds_out",
+            Again::RevertRest => "revert_rest",
+            Again::Request => "request",
             Again::Verify => "verify",
             Again::Rehearsal => "rehearsal",
         }
@@ -126,6 +140,10 @@ impl Again {
             Again::AfterCommitted => "run again; the run continues after the committed migrations",
             Again::Run => "run again",
             Again::Revert => "revert again; it continues with this migration",
+            Again::RevertStatement => "revert again; it resumes at this statement",
+            Again::RevertFindsOut => "revert again; it finds out what the statement did, and continues",
+            Again::RevertRest => "revert the migrations that are left",
+            Again::Request => "repeat the request",
             Again::Verify => "verify again",
             Again::Rehearsal => "rehearse again",
         }
@@ -200,7 +218,8 @@ impl NextStep {
         done: usize,
         statements: Option<usize>,
     ) -> NextStep {
-        NextStep::Settle { version: version.into(), name: name.into(), done, statements, is_in_doubt: false }
+        let (version, name) = (version.into(), name.into());
+        NextStep::Settle { version, name, done, statements, is_in_doubt: false, reverting: false }
     }
 
     /// Creates advice to settle a migration because only an operator can determine whether the statement
@@ -211,7 +230,17 @@ impl NextStep {
         done: usize,
         statements: Option<usize>,
     ) -> NextStep {
-        NextStep::Settle { version: version.into(), name: name.into(), done, statements, is_in_doubt: true }
+        let (version, name) = (version.into(), name.into());
+        NextStep::Settle { version, name, done, statements, is_in_doubt: true, reverting: false }
+    }
+
+    /// Sets the direction of the migration to settle: true if it was being reverted.
+    #[must_use]
+    pub fn while_reverting(mut self, is_revert: bool) -> NextStep {
+        if let NextStep::Settle { reverting, .. } = &mut self {
+            *reverting = is_revert;
+        }
+        self
     }
 
     /// The identifier of the step's kind, for programs.
@@ -266,12 +295,13 @@ impl NextStep {
                     ("what", text(what)),
                 ]
             }
-            NextStep::Settle { version, name, done, statements, is_in_doubt } => vec![
+            NextStep::Settle { version, name, done, statements, is_in_doubt, reverting } => vec![
                 ("version", text(version)),
                 ("name", text(name)),
                 ("done", StepValue::Number(Some(*done))),
                 ("statements", StepValue::Number(*statements)),
                 ("in_doubt", StepValue::Flag(*is_in_doubt)),
+                ("reverting", StepValue::Flag(*reverting)),
             ],
         }
     }
@@ -304,15 +334,30 @@ impl NextStep {
                     None => f.write_str(what),
                 },
             },
-            NextStep::Settle { version, name, done, is_in_doubt: true, .. } => match words {
-                Words::Library => write!(
-                    f,
-                    "check what the statement did, and call `resolve({version:?}, …)` with \
-                     `Resolution::ResumeAt({})` to run it, `Resolution::ResumeAt({})` to resume after it, \
-                     `Resolution::Applied` if all of {name} is done, or `Resolution::Reverted` if you have undone it",
-                    done + 1,
-                    done + 2,
-                ),
+            NextStep::Settle { version, name, done, statements, is_in_doubt: true, reverting } => match words
+            {
+                Words::Library => {
+                    write!(
+                        f,
+                        "check what the statement did, and call `resolve({version:?}, …)` with \
+                         `Resolution::ResumeAt({})` to run it, ",
+                        done + 1
+                    )?;
+                    if has_more(*done, *statements) {
+                        write!(f, "`Resolution::ResumeAt({})` to resume after it, ", done + 2)?;
+                    }
+                    if *reverting {
+                        write!(
+                            f,
+                            "`Resolution::Reverted` if all of {name} is reverted, or `Resolution::Applied` if you have restored it"
+                        )
+                    } else {
+                        write!(
+                            f,
+                            "`Resolution::Applied` if all of {name} is done, or `Resolution::Reverted` if you have undone it"
+                        )
+                    }
+                }
                 Words::CommandLine | Words::Service => {
                     write!(
                         f,
@@ -326,4 +371,9 @@ impl NextStep {
             }
         }
     }
+}
+
+/// True if a migration has statements after the one that follows the first `done` ones, or may have.
+pub(super) fn has_more(done: usize, statements: Option<usize>) -> bool {
+    statements.is_none_or(|statements| done + 1 < statements)
 }

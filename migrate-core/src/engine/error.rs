@@ -3,6 +3,7 @@
 use crate::advice::{self, Advice, Again, Cause, Explain, Left, MissingRight, NextStep};
 use crate::display::printable::Printable;
 use crate::engine::Holder;
+use crate::engine::committed::{Committed, write_earlier_steps, write_statements};
 use crate::engine::report::Report;
 use crate::plan::{Action, Refused};
 use crate::set::version::Version;
@@ -14,8 +15,16 @@ pub trait RunError: std::error::Error + From<Refused> + From<Box<Failure>> + Sen
     /// Another run held the migration lock for longer than this run was allowed to wait. Nothing was changed.
     fn lock_wait(waited: Duration, holder: Holder) -> Self;
 
-    /// The lock was lost, so the run stopped before its next step; `done` of its steps are done.
-    fn lock_lost(done: usize) -> Self;
+    /// The lock was lost, so the run stopped.
+    fn lock_lost() -> Self;
+
+    /// The error of a run that stopped after it had committed something: it holds that, and says so.
+    #[must_use]
+    fn after(self, committed: Committed) -> Self;
+
+    /// The fact alone, for a notice of a run that goes on or has ended: the state of the database and the next
+    /// steps are those of a run that stopped.
+    fn fact(&self) -> String;
 
     /// The failure of a migration, if the error is one.
     fn failure(&self) -> Option<&Failure>;
@@ -53,12 +62,34 @@ impl<E: RunError> ApplyError<E> {
     pub fn into_failure(self) -> Result<Box<Failure>, E> {
         match self {
             ApplyError::Failed(failure) | ApplyError::Contended(failure) => Ok(failure),
-            ApplyError::LockLost => Err(E::lock_lost(0)),
+            ApplyError::LockLost => Err(E::lock_lost()),
             ApplyError::HistoryChanged(error)
             | ApplyError::ForeignToolActive(error)
             | ApplyError::Crowded(error)
             | ApplyError::Other(error) => Err(error),
         }
+    }
+}
+
+impl<E: RunError> ApplyError<E> {
+    /// The error of a run with what it had committed. This is the only way out of the steps of a run, so that
+    /// no error loses the report or claims that nothing was changed.
+    pub(super) fn after(self, committed: Committed) -> E {
+        let error = match self {
+            ApplyError::Failed(mut failure) | ApplyError::Contended(mut failure) => {
+                if committed.part.as_ref().is_some_and(|part| part.version == failure.version) {
+                    failure.left = committed.left(failure.left);
+                }
+                failure.report = committed.report;
+                return failure.into();
+            }
+            ApplyError::LockLost => E::lock_lost(),
+            ApplyError::HistoryChanged(error)
+            | ApplyError::ForeignToolActive(error)
+            | ApplyError::Crowded(error)
+            | ApplyError::Other(error) => error,
+        };
+        if committed.is_nothing() { error } else { error.after(committed) }
     }
 }
 
@@ -235,26 +266,16 @@ impl Explain for Failure {
             (Left::Nothing, Action::Revert) => write!(f, "{name} is applied as before")?,
             (Left::Nothing, _) => write!(f, "{name} left nothing behind")?,
             (Left::Applied, _) => write!(f, "{name} is applied, and was only verified")?,
-            (Left::Statements { done, total }, _) if done == total => {
-                let (all, are) = if total == 1 { ("the statement", "is") } else { ("all statements", "are") };
-                write!(f, "{all} of {name} {are} done and committed, but it does not count as applied")?;
-            }
-            (Left::Statements { total: 1, .. }, _) => write!(f, "the statement of {name} is not done")?,
-            (Left::Statements { done: 0, total }, _) => {
-                write!(f, "none of the {total} statements of {name} is done")?;
-            }
-            (Left::Statements { done, total }, _) => {
-                let are = if done == 1 { "is" } else { "are" };
-                write!(f, "{done} of the {total} statements of {name} {are} done and committed")?;
-            }
-            (Left::InDoubt { done, total }, _) => write!(
+            (Left::Statements { done, total }, action) => write_statements(f, name, action, done, total)?,
+            (Left::InDoubt { done, total }, action) => write!(
                 f,
-                "{done} of the {total} statements of {name} {} done and committed; \
+                "{done} of the {total} statements of {}{name} {} done and committed; \
                  statement {} may or may not have been done",
+                if action == Action::Revert { "the down script of " } else { "" },
                 if done == 1 { "is" } else { "are" },
                 done + 1
             )?,
-            (left @ (Left::Steps { .. } | Left::Earlier | Left::Unknown), _) => write!(f, "{left}")?,
+            (left @ (Left::Steps { .. } | Left::Unknown), _) => write!(f, "{left}")?,
         }
         if self.attempts > 1 {
             write!(f, " after {} attempts", self.attempts)?;
@@ -262,29 +283,16 @@ impl Explain for Failure {
         if self.left == Left::Applied {
             return Ok(());
         }
-        match report.steps.as_slice() {
-            [] => f.write_str("; this run did nothing before it"),
-            [step] => write!(f, "; this run did one step before it: {step}"),
-            [.., last] => {
-                let count = report.steps.len();
-                write!(f, "; this run did {count} steps before it, the last: {last}")
-            }
-        }
+        f.write_str("; ")?;
+        write_earlier_steps(f, report, "before it")
     }
 
     fn advice(&self) -> Advice {
-        let again = match (self.left, self.action) {
-            (Left::InDoubt { done, total }, _) => {
-                let version = self.version.as_written();
-                return Advice::of(NextStep::settle_in_doubt(version, &self.name, done, Some(total)));
-            }
-            (Left::Applied, _) => Again::Verify,
-            (Left::Statements { done, total }, _) if done == total => Again::VerifyScript,
-            (Left::Nothing, Action::Revert) => Again::Revert,
-            (Left::Nothing | Left::Steps { .. } | Left::Earlier | Left::Unknown, _) => Again::ThisMigration,
-            (Left::Statements { .. }, _) => Again::ThisStatement,
-        };
-        self.remedy().then(NextStep::Again(again))
+        if let Left::InDoubt { done, total } = self.left {
+            let settle = NextStep::settle_in_doubt(self.version.as_written(), &self.name, done, Some(total));
+            return Advice::of(settle.while_reverting(self.action == Action::Revert));
+        }
+        self.remedy().then(NextStep::Again(self.again()))
     }
 }
 
@@ -311,6 +319,21 @@ impl Failure {
         Explain::advice(self)
     }
 
+    /// The request that continues after the failure, by its direction and by what is done.
+    pub fn again(&self) -> Again {
+        let is_partly_done = matches!(self.left, Left::Statements { .. } | Left::InDoubt { .. });
+        let is_done = matches!(self.left, Left::Statements { done, total } if done == total);
+        match self.action {
+            _ if self.left == Left::Applied => Again::Verify,
+            Action::Apply if is_done => Again::VerifyScript,
+            Action::Apply if is_partly_done => Again::ThisStatement,
+            Action::Apply => Again::ThisMigration,
+            Action::Revert if is_partly_done && !is_done => Again::RevertStatement,
+            Action::Revert => Again::Revert,
+            Action::Mark | Action::Unmark | Action::Rewind | Action::Accept => Again::Request,
+        }
+    }
+
     /// The problem to fix before another attempt.
     pub fn remedy(&self) -> Advice {
         let code = self.code.as_deref().unwrap_or_default();
@@ -332,11 +355,12 @@ impl Failure {
         if let Some(advice) = advice::find_cause(code, self.cause).filter(|_| !is_outside) {
             return advice.advice(is_revert);
         }
+        if !matches!(self.action, Action::Apply | Action::Revert) {
+            return Advice::fix("fix what the history's table ran into");
+        }
         Advice::fix(match self.left {
-            Left::Nothing | Left::Steps { .. } | Left::Earlier | Left::Unknown if is_revert => {
-                "correct the down script"
-            }
-            Left::Nothing | Left::Steps { .. } | Left::Earlier | Left::Unknown => "correct the script",
+            Left::Nothing | Left::Steps { .. } | Left::Unknown if is_revert => "correct the down script",
+            Left::Nothing | Left::Steps { .. } | Left::Unknown => "correct the script",
             Left::Applied => "fix what the verify script checks, or the verify script itself",
             Left::Statements { done, total } if done == total => {
                 "fix what the verify script checks, or the verify script itself"
@@ -405,6 +429,53 @@ mod tests {
                 assert!(failure.to_string().contains("\ndatabase: "), "{failure}");
             }
         }
+    }
+
+    /// `up` refuses a migration that is half reverted, and `down` one that is half applied.
+    #[test]
+    fn the_command_after_a_failure_goes_on_in_its_direction() {
+        let states = [
+            (Left::Nothing, "up", "down"),
+            (Left::Applied, "verify", "verify"),
+            (Left::Statements { done: 0, total: 2 }, "up", "down"),
+            (Left::Statements { done: 1, total: 2 }, "up", "down"),
+            (Left::Statements { done: 2, total: 2 }, "up", "down"),
+            (Left::InDoubt { done: 1, total: 2 }, "resolve", "resolve"),
+            (Left::Steps { done: 1 }, "up", "down"),
+            (Left::Unknown, "up", "down"),
+        ];
+        for (left, apply, revert) in states {
+            for (action, expected) in [(Action::Apply, apply), (Action::Revert, revert)] {
+                let mut failure = Failure::new(Version::numeric("1"), "1_a", action, "no");
+                failure.left = left;
+                let commands = failure.advice().commands();
+                assert!(commands.iter().all(|line| line.words[0] == expected), "{action}: {failure}");
+            }
+        }
+    }
+
+    /// A decision that could not be recorded is not followed by a run: the migration may be in doubt.
+    #[test]
+    fn what_only_records_is_requested_again() {
+        for action in [Action::Mark, Action::Unmark, Action::Rewind, Action::Accept] {
+            let failure = Failure::new(Version::numeric("1"), "1_a", action, "no");
+            assert!(failure.advice().commands().is_empty(), "{failure}");
+            assert!(failure.to_string().ends_with("and repeat the request"), "{failure}");
+            assert!(!failure.to_string().contains("script"), "{failure}");
+        }
+    }
+
+    #[test]
+    fn a_half_reverted_migration_is_settled_by_what_is_reverted() {
+        let mut failure = Failure::new(Version::numeric("1"), "1_a", Action::Revert, "no");
+        failure.left = Left::InDoubt { done: 1, total: 2 };
+        let [library, commands] = [
+            failure.advice().text(crate::advice::Words::Library),
+            format!("{:?}", failure.advice().commands()),
+        ];
+        assert!(library.contains("`Resolution::Reverted` if all of 1_a is reverted"), "{library}");
+        assert!(!library.contains("ResumeAt(3)"), "its script has two statements: {library}");
+        assert!(commands.contains("the whole migration is reverted"), "{commands}");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! An in-memory history for tests of the engine and of plans.
 
 use crate::advice::Left;
-use crate::engine::Progress;
 use crate::engine::error::{ApplyError, Failure, Place, RunError};
+use crate::engine::{Committed, Progress};
 use crate::engine::{History, Holder, Locked, Locking, Released};
 use crate::history::{Applied, AppliedRef, HistoryHead, HistoryState, HistoryTail, Interrupted, Kept};
 use crate::plan::{Action, Refused, Step};
@@ -154,11 +154,16 @@ pub enum MemoryError {
         /// The holder of the lock at the end of the wait.
         holder: Holder,
     },
-    /// The lock was lost, so the run stopped before its next step.
-    #[error("the migration lock was lost; {done} steps are done")]
-    LockLost {
-        /// The number of finished steps.
-        done: usize,
+    /// The lock was lost, so the run stopped.
+    #[error("the migration lock was lost")]
+    LockLost,
+    /// The run stopped after it had committed something.
+    #[error("{error}; {} steps are done", committed.report.steps.len())]
+    Stopped {
+        /// What it had committed.
+        committed: Box<Committed>,
+        /// The error.
+        error: Box<MemoryError>,
     },
     /// A migration failed.
     #[error(transparent)]
@@ -175,8 +180,16 @@ impl RunError for MemoryError {
         MemoryError::LockWait { waited, holder }
     }
 
-    fn lock_lost(done: usize) -> MemoryError {
-        MemoryError::LockLost { done }
+    fn lock_lost() -> MemoryError {
+        MemoryError::LockLost
+    }
+
+    fn after(self, committed: Committed) -> MemoryError {
+        MemoryError::Stopped { committed: Box::new(committed), error: Box::new(self) }
+    }
+
+    fn fact(&self) -> String {
+        self.to_string()
     }
 
     fn failure(&self) -> Option<&Failure> {

@@ -1,5 +1,6 @@
 //! The engine: fast path, lock, load, plan, apply, report.
 
+mod committed;
 pub mod error;
 pub mod event;
 mod history;
@@ -10,9 +11,11 @@ mod retry;
 mod slow_threshold;
 mod stepping;
 
+pub use committed::{Committed, CommittedPart};
 pub use history::{History, Holder, Locked, Locking, Released};
 pub use memory::{MemoryDatabase, MemoryError, MemoryHistory};
 pub use progress::Progress;
+use progress::ProgressEnd;
 pub use retry::Backoff;
 pub use slow_threshold::SlowThreshold;
 use stepping::Stepping;
@@ -264,7 +267,7 @@ impl Run<'_> {
                 self.observer.event(&Event::WaitingForLock { waited: self.waited, holder: &holder });
             }
             Err(error) => {
-                self.observer.event(&Event::Noticed { notice: &Notice::Backend(error.to_string()) });
+                self.observer.event(&Event::Noticed { notice: &Notice::Backend(error.fact()) });
             }
         }
     }
@@ -288,7 +291,7 @@ impl Run<'_> {
                  is lost with its connection, or given up by a script (DISCARD ALL, pg_advisory_unlock_all)"
                     .to_owned()
             }
-            Err(error) => format!("all is done, but the lock could not be given back: {error}"),
+            Err(error) => format!("all is done, but the lock could not be given back: {}", error.fact()),
         };
         report.notices.push(Notice::Backend(notice));
         Ok(Turn::Ended(report))
@@ -331,7 +334,7 @@ impl Run<'_> {
             state: before.clone(),
         };
         let outcome = steps.take(locked, &mut progress).await;
-        let (reports, said) = progress.into_reports();
+        let ProgressEnd { reports, said, part } = progress.end();
         let mut report = Report {
             set: self.set.name().to_owned(),
             steps: reports,
@@ -341,19 +344,13 @@ impl Run<'_> {
             ..Report::default()
         };
         (report.applied, report.last) = standing(self.set, &before, &report);
+        let committed = Committed::new(report, part);
         match outcome {
-            Ok(()) => Ok(Turn::Ended(report)),
-            Err(ApplyError::Crowded(error)) => Ok(Turn::Crowded(error)),
-            Err(ApplyError::Failed(mut failure) | ApplyError::Contended(mut failure)) => {
-                failure.report = report;
-                Err(failure.into())
-            }
-            Err(ApplyError::LockLost) => Err(E::lock_lost(report.steps.len())),
-            Err(
-                ApplyError::HistoryChanged(error)
-                | ApplyError::ForeignToolActive(error)
-                | ApplyError::Other(error),
-            ) => Err(error),
+            Ok(()) => Ok(Turn::Ended(committed.report)),
+            // Another attempt of the run would start after the steps that are done, and its report would lack
+            // them.
+            Err(ApplyError::Crowded(error)) if committed.is_nothing() => Ok(Turn::Crowded(error)),
+            Err(stopped) => Err(stopped.after(committed)),
         }
     }
 

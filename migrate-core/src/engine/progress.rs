@@ -1,10 +1,10 @@
 //! Progress: the state of a run, its reports, and its events.
 
-use super::SlowThreshold;
+use super::{CommittedPart, SlowThreshold};
 use crate::engine::Holder;
 use crate::engine::event::{Activity, Event, Observer, RunningStatement, ServerMessage, Severity};
 use crate::engine::report::StepReport;
-use crate::history::Notice;
+use crate::history::{HistoryState, Notice};
 use crate::plan::{Action, Step};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -26,6 +26,16 @@ pub struct Progress<'o> {
     step: Age,
     /// The current step.
     underway: Option<(String, Action)>,
+    /// The committed statements of a step that is not done.
+    part: Option<CommittedPart>,
+}
+
+/// The state of a run at its end.
+pub(super) struct ProgressEnd {
+    pub(super) reports: Vec<StepReport>,
+    /// The server's warnings.
+    pub(super) said: Vec<Notice>,
+    pub(super) part: Option<CommittedPart>,
 }
 
 /// The age of an activity, and the threshold for reporting it.
@@ -60,6 +70,7 @@ impl<'o> Progress<'o> {
             run: Age::new(None),
             step: Age::new(None),
             underway: None,
+            part: None,
         }
     }
 
@@ -171,9 +182,37 @@ impl<'o> Progress<'o> {
         took: Option<Duration>,
         is_committed: bool,
     ) {
+        if is_committed {
+            self.statements_committed(step, number);
+        }
         let of = step.statement_count();
         self.observer.event(&Event::StatementDone { name: &step.name, number, of, took, is_committed });
         self.check_ages(took.unwrap_or_default(), &[]);
+    }
+
+    /// Records that the first `done` statements of a step's script are committed, even if the history does not
+    /// record that yet: an error that stops the run says so.
+    pub fn statements_committed(&mut self, step: &Step<'_>, done: usize) {
+        self.part = Some(CommittedPart::of(step, done, true));
+    }
+
+    /// Takes the statements that an interrupted attempt has committed from the history.
+    pub(super) fn resume(&mut self, steps: &[Step<'_>], state: &HistoryState) {
+        let part = self.part.take();
+        let Some(interrupted) = &state.interrupted else {
+            // Another run may have completed it.
+            let is_open = |part: &CommittedPart| match part.action {
+                Action::Revert => state.find(&part.version).is_some(),
+                _ => state.find(&part.version).is_none(),
+            };
+            self.part = part.filter(is_open);
+            return;
+        };
+        let own = part.filter(|part| part.version == interrupted.version);
+        let done = own.as_ref().map_or(0, |part| part.done).max(interrupted.statements_done);
+        let step = steps.first().filter(|step| step.runs() && step.version == interrupted.version);
+        let is_of_this_run = own.as_ref().is_some_and(|part| part.is_of_this_run);
+        self.part = step.map(|step| CommittedPart::of(step, done, is_of_this_run)).or(own);
     }
 
     /// Reports a slow activity.
@@ -193,7 +232,7 @@ impl<'o> Progress<'o> {
 
     /// Reports a finished, committed step and its duration by the server's clock.
     pub fn step_done(&mut self, step: &Step<'_>, took: Duration) {
-        self.underway = None;
+        (self.underway, self.part) = (None, None);
         self.check_ages(took, &[]);
         let report = StepReport {
             action: step.action,
@@ -233,7 +272,7 @@ impl<'o> Progress<'o> {
         self.observer
     }
 
-    pub(super) fn into_reports(self) -> (Vec<StepReport>, Vec<Notice>) {
-        (self.reports, self.notices)
+    pub(super) fn end(self) -> ProgressEnd {
+        ProgressEnd { reports: self.reports, said: self.notices, part: self.part }
     }
 }

@@ -58,6 +58,22 @@ pub struct StepReport {
     pub warnings: u32,
 }
 
+impl StepReport {
+    /// The report of a step that ran nothing and took no time.
+    pub fn new(action: Action, version: Version, name: impl Into<String>) -> StepReport {
+        StepReport {
+            action,
+            version,
+            name: name.into(),
+            statements: 0,
+            took: Duration::ZERO,
+            attempts: 1,
+            notices: 0,
+            warnings: 0,
+        }
+    }
+}
+
 impl fmt::Display for StepReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let f = &mut crate::display::printable::Printable(f);

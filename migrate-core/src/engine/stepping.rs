@@ -34,6 +34,7 @@ impl Stepping<'_, '_> {
         let mut trying = (0, Instant::now());
         let (mut taken, mut moves, began) = (0, 0, Instant::now());
         let mut told: Option<Instant> = None;
+        progress.resume(&self.decided.steps, &self.state);
         loop {
             let before = progress.done_count();
             let applied = locked.apply(&self.decided.steps[taken..], &self.state, progress).await;
@@ -45,11 +46,6 @@ impl Stepping<'_, '_> {
             }
             let (error, may_wait) = match applied {
                 Ok(()) => return Ok(()),
-                // If steps are done, another attempt of the run would start after them, and its report would
-                // lack them.
-                Err(ApplyError::Crowded(error)) if progress.done_count() > 0 => {
-                    return Err(ApplyError::Other(error));
-                }
                 Err(
                     stopped @ (ApplyError::Crowded(_)
                     | ApplyError::Failed(_)
@@ -77,6 +73,7 @@ impl Stepping<'_, '_> {
                     locked.pause(pause).await;
                     // The failed attempt left a row, and the steps before it left theirs.
                     self.state = locked.load().await?;
+                    progress.resume(&self.decided.steps[taken..], &self.state);
                     continue;
                 }
                 Err(ApplyError::HistoryChanged(error)) => (error, false),
@@ -103,6 +100,7 @@ impl Stepping<'_, '_> {
             self.decided =
                 decide(self.plan, self.set, &self.state, &self.settings.policies).map_err(E::from)?;
             taken = 0;
+            progress.resume(&self.decided.steps, &self.state);
             progress.expect(self.decided.steps.len());
         }
     }

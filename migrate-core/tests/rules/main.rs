@@ -18,5 +18,6 @@ mod reports;
 mod resolve;
 mod resume;
 mod states;
+mod stopped;
 mod support;
 mod values;

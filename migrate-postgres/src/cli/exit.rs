@@ -102,7 +102,7 @@ impl Exit {
 
     /// The exit code of a library error.
     fn of_error(error: &Error) -> Exit {
-        match (error.kind().class(), error) {
+        match (error.class(), error) {
             (_, Error::Failed(failure)) => Exit::of_failure(failure),
             (ErrorClass::Failed, _) => Exit::Failed,
             (ErrorClass::Refused, _) => Exit::Refused,

@@ -12,8 +12,8 @@ use crate::{Attempt, AttemptOutcome, MigrationStatus, Report, RunningAttempt, St
 use migrate_core::FolderError;
 use migrate_core::advice::{self, Cause, Choice, Explain, Left, NextStep, StepValue, Words};
 use migrate_core::display::printable::is_obeyed;
-use migrate_core::engine::Holder;
 use migrate_core::engine::error::{Failure, Place};
+use migrate_core::engine::{CommittedPart, Holder};
 use migrate_core::history::Notice;
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
@@ -133,6 +133,10 @@ pub(super) fn error(problem: &Problem) -> Value {
         Problem::Migrate(Error::Failed(failure)) | Problem::Refuted(failure) => {
             value["failure"] = self::failure(failure);
         }
+        Problem::Migrate(Error::Stopped(stopped)) => {
+            value["report"] = report(&stopped.committed.report);
+            value["part"] = stopped.committed.part.as_ref().map_or(Value::Null, part);
+        }
         Problem::Migrate(Error::LockWait { waited, holder: by }) => {
             value["waited_seconds"] = seconds(*waited);
             value["holder"] = holder(by);
@@ -149,6 +153,17 @@ pub(super) fn error(problem: &Problem) -> Value {
         _ => {}
     }
     value
+}
+
+/// The migration that a run stopped at, of which statements are committed.
+fn part(part: &CommittedPart) -> Value {
+    json!({
+        "version": part.version.as_written(),
+        "name": part.name,
+        "action": part.action.word(),
+        "done": part.done,
+        "total": part.total,
+    })
 }
 
 /// A problem in a file.
@@ -284,8 +299,9 @@ pub(super) fn status_row(row: &StatusRow) -> Value {
             put("state", json!("running"));
             put("running", running(run));
         }
-        MigrationStatus::Interrupted { statements_done, last } => {
+        MigrationStatus::Interrupted { statements_done, last, reverting } => {
             put("state", json!("interrupted"));
+            put("action", json!(if *reverting { "revert" } else { "apply" }));
             put("statements_done", json!(statements_done));
             put("last_attempt", last.as_ref().map_or(Value::Null, outcome));
         }
@@ -389,7 +405,7 @@ mod tests {
         || Call::WatchFolder,
     ];
 
-    const AGAINS: [Again; 10] = [
+    const AGAINS: [Again; 14] = [
         Again::ThisMigration,
         Again::ThisStatement,
         Again::VerifyScript,
@@ -398,6 +414,10 @@ mod tests {
         Again::AfterCommitted,
         Again::Run,
         Again::Revert,
+        Again::RevertStatement,
+        Again::RevertFindsOut,
+        Again::RevertRest,
+        Again::Request,
         Again::Verify,
         Again::Rehearsal,
     ];
@@ -434,14 +454,12 @@ mod tests {
             "rename" => {
                 NextStep::rename(text("name"), value["version"].as_str().map(str::to_owned), text("what"))
             }
-            "settle" if value["in_doubt"] == true => NextStep::settle_in_doubt(
-                text("version"),
-                text("name"),
-                number("done").unwrap(),
-                number("statements"),
-            ),
             "settle" => {
-                NextStep::settle(text("version"), text("name"), number("done").unwrap(), number("statements"))
+                let (done, statements) = (number("done").unwrap(), number("statements"));
+                let is_in_doubt = value["in_doubt"] == true;
+                let settle = if is_in_doubt { NextStep::settle_in_doubt } else { NextStep::settle };
+                let settle: NextStep = settle(text("version"), text("name"), done, statements);
+                settle.while_reverting(value["reverting"] == true)
             }
             step => panic!("{step}"),
         }
@@ -463,6 +481,7 @@ mod tests {
             NextStep::rename("0002_b", Some("0003".to_owned()), "rename it back"),
             NextStep::settle("0002", "0002_b", 1, None),
             NextStep::settle_in_doubt("0002", "0002_b", 1, Some(3)),
+            NextStep::settle_in_doubt("0002", "0002_b", 1, Some(3)).while_reverting(true),
         ];
         steps.extend(AGAINS.map(NextStep::Again));
         steps.extend(Setting::ALL.map(|setting| NextStep::set(setting, "change it")));

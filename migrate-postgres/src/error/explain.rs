@@ -120,9 +120,8 @@ impl Explain for Error {
             Error::LockWait { waited, holder } => {
                 write!(f, "another run holds the migration lock: waited {waited:.1?} for {holder}")
             }
-            Error::LockLost { .. } => {
-                f.write_str("the migration lock was lost, so the run stopped before its next step")
-            }
+            Error::LockLost => f.write_str("the migration lock was lost, so the run stopped"),
+            Error::Stopped(stopped) => stopped.fact(f),
             Error::Failed(failure) => failure.fact(f),
             Error::Stale { folder, missing } => {
                 write!(f, "the binary is stale: {folder} has {missing}, which is not embedded")
@@ -133,51 +132,17 @@ impl Explain for Error {
     fn left(&self) -> Left {
         match self {
             Error::Failed(failure) => failure.left,
-            Error::LockLost { done } => Left::Steps { done: *done },
-            Error::Server { .. } => Left::Unknown,
-            Error::RowNotKept { .. } | Error::NoCheckpoints { .. } => Left::Earlier,
-            #[cfg(feature = "deadpool")]
-            Error::Pool { .. } => Left::Nothing,
-            #[cfg(feature = "operate")]
-            Error::Backup(error) => error.left(),
-            #[cfg(feature = "histories")]
-            Error::SeveralHistories { .. } | Error::NotForTool { .. } => Left::Nothing,
-            #[cfg(feature = "catalog")]
-            Error::Differs { .. } => Left::Nothing,
-            #[cfg(feature = "catalog")]
-            Error::Scratch(error) => error.left(),
-            Error::Url { .. }
-            | Error::Connect { .. }
-            | Error::Tls { .. }
-            | Error::ConnectionLimit { .. }
-            | Error::Login { .. }
-            | Error::ReadOnly { .. }
-            | Error::Privilege { .. }
-            | Error::InTransaction
-            | Error::OtherServer
-            | Error::OneConnection { .. }
-            | Error::NoServerConnection { .. }
-            | Error::ClaimContradicted { .. }
-            | Error::NoSchema
-            | Error::OtherSchema { .. }
-            | Error::ForeignHistory { .. }
-            | Error::NotOurTable { .. }
-            | Error::NewerFormat { .. }
-            | Error::DamagedTable { .. }
-            | Error::NotATable { .. }
-            | Error::WrongDigest { .. }
-            | Error::RowSecurity { .. }
-            | Error::DamagedRow { .. }
-            | Error::ForeignTable { .. }
-            | Error::Refused(_)
-            | Error::Placeholder(_)
-            | Error::LockWait { .. }
-            | Error::Stale { .. } => Left::Nothing,
+            Error::Stopped(stopped) => Explain::left(&**stopped),
+            error => error.kind().left(),
         }
     }
 
     fn state(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
-        if let Error::Failed(failure) = self { failure.state(f) } else { write!(f, "; {}", self.left()) }
+        match self {
+            Error::Failed(failure) => failure.state(f),
+            Error::Stopped(stopped) => stopped.state(f),
+            error => write!(f, "; {}", error.left()),
+        }
     }
 
     fn details(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
@@ -188,6 +153,7 @@ impl Explain for Error {
                 "\n`added` is only in the database, `removed` only in the migrations:\n{differences}"
             ),
             Error::Refused(refused) => refused.details(f),
+            Error::Stopped(stopped) => stopped.details(f),
             _ => Ok(()),
         }
     }
@@ -297,7 +263,8 @@ impl Explain for Error {
             Error::Placeholder(error) => error.advice(),
             Error::LockWait { .. } => Advice::of(NextStep::wait("wait for it to end"))
                 .or(NextStep::set(Setting::LockWait, "allow a longer wait")),
-            Error::LockLost { .. } => Advice::NONE.then(NextStep::Again(Again::WhereItStopped)),
+            Error::LockLost => Advice::NONE.then(NextStep::Again(Again::WhereItStopped)),
+            Error::Stopped(stopped) => Explain::advice(&**stopped),
             Error::Failed(failure) => failure.advice(),
             Error::Stale { .. } => Advice::fix("build again (touch the file that embeds the folder)")
                 .then(NextStep::call(Call::WatchFolder, "let build.rs watch the folder")),

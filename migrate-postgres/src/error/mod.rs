@@ -8,6 +8,7 @@ mod scratch;
 mod connect;
 mod explain;
 mod kind;
+mod stopped;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod timeout;
@@ -24,11 +25,13 @@ pub(crate) use explain::cause;
 #[cfg(any(feature = "cli", feature = "metrics", feature = "tracing"))]
 pub(crate) use kind::ErrorClass;
 pub use kind::ErrorKind;
+pub use stopped::StoppedRun;
 
 use migrate_core::PlaceholderError;
+use migrate_core::Report;
 use migrate_core::advice::{Advice, Explain, Left, NextStep};
-use migrate_core::engine::Holder;
 use migrate_core::engine::error::{Failure, RunError};
+use migrate_core::engine::{Committed, Holder};
 use migrate_core::plan::Refused;
 use std::time::Duration;
 use tokio_postgres::error::SqlState;
@@ -318,11 +321,12 @@ pub enum Error {
         holder: Holder,
     },
 
-    /// The lock was lost, so the run stopped before its next step.
-    LockLost {
-        /// The number of steps that are done.
-        done: usize,
-    },
+    /// The lock was lost, so the run stopped.
+    LockLost,
+
+    /// The run stopped between migrations, or between the statements of one, after it had committed something. Its
+    /// [kind](Error::kind) is that of the error that stopped it.
+    Stopped(Box<StoppedRun>),
 
     /// A migration failed; the message says where, why, what the database holds now, and how to go on.
     Failed(Box<Failure>),
@@ -341,18 +345,15 @@ migrate_core::display_as_explained!(Error);
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Error::Connect { source, .. }
-            | Error::ConnectionLimit { source, .. }
-            | Error::Login { source, .. }
-            | Error::Server { source, .. } => Some(source),
             #[cfg(feature = "deadpool")]
             Error::Pool { source } => Some(source),
             Error::Failed(failure) => failure.source(),
+            Error::Stopped(stopped) => stopped.source(),
             #[cfg(feature = "operate")]
             Error::Backup(error) => error.source(),
             #[cfg(feature = "catalog")]
             Error::Scratch(error) => error.source(),
-            _ => None,
+            error => error.server_error().map(|source| source as &(dyn std::error::Error + 'static)),
         }
     }
 }
@@ -382,8 +383,16 @@ impl RunError for Error {
         Error::LockWait { waited, holder }
     }
 
-    fn lock_lost(done: usize) -> Error {
-        Error::LockLost { done }
+    fn lock_lost() -> Error {
+        Error::LockLost
+    }
+
+    fn after(self, committed: Committed) -> Error {
+        Error::Stopped(Box::new(StoppedRun::new(committed, self)))
+    }
+
+    fn fact(&self) -> String {
+        migrate_core::advice::fact(self).to_string()
     }
 
     fn failure(&self) -> Option<&Failure> {
@@ -443,55 +452,47 @@ impl Error {
         Explain::advice(self)
     }
 
+    /// The report of what the run did before the error, if it took steps.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use migrate_postgres::Error;
+    ///
+    /// fn last_step(error: &Error) -> Option<&str> {
+    ///     error.report()?.steps.last().map(|step| step.name.as_str())
+    /// }
+    /// assert_eq!(last_step(&Error::NoSchema), None);
+    /// ```
+    pub fn report(&self) -> Option<&Report> {
+        match self {
+            Error::Failed(failure) => Some(&failure.report),
+            Error::Stopped(stopped) => Some(&stopped.committed.report),
+            _ => None,
+        }
+    }
+
     /// The SQLSTATE, if the server gave one.
     pub fn sqlstate(&self) -> Option<&str> {
         match self {
             Error::Failed(failure) => failure.code.as_deref(),
+            Error::Stopped(stopped) => stopped.error.sqlstate(),
+            #[cfg(feature = "catalog")]
+            Error::Scratch(error) => error.sqlstate(),
+            error => error.server_error()?.code().map(SqlState::code),
+        }
+    }
+
+    /// The error of the server or of the connection to it, outside of a migration.
+    fn server_error(&self) -> Option<&tokio_postgres::Error> {
+        match self {
             Error::Connect { source, .. }
             | Error::ConnectionLimit { source, .. }
             | Error::Login { source, .. }
-            | Error::Server { source, .. } => source.code().map(SqlState::code),
+            | Error::Server { source, .. } => Some(source),
             #[cfg(feature = "deadpool")]
-            Error::Pool { source: deadpool_postgres::PoolError::Backend(source) } => {
-                source.code().map(SqlState::code)
-            }
-            #[cfg(feature = "deadpool")]
-            Error::Pool { .. } => None,
-            #[cfg(feature = "catalog")]
-            Error::Scratch(error) => error.sqlstate(),
-            #[cfg(feature = "operate")]
-            Error::Backup(_) => None,
-            #[cfg(feature = "histories")]
-            Error::SeveralHistories { .. } | Error::NotForTool { .. } => None,
-            #[cfg(feature = "catalog")]
-            Error::Differs { .. } => None,
-            Error::Url { .. }
-            | Error::Tls { .. }
-            | Error::ReadOnly { .. }
-            | Error::Privilege { .. }
-            | Error::InTransaction
-            | Error::OtherServer
-            | Error::OneConnection { .. }
-            | Error::NoServerConnection { .. }
-            | Error::ClaimContradicted { .. }
-            | Error::NoSchema
-            | Error::OtherSchema { .. }
-            | Error::ForeignHistory { .. }
-            | Error::NotOurTable { .. }
-            | Error::NewerFormat { .. }
-            | Error::DamagedTable { .. }
-            | Error::NotATable { .. }
-            | Error::WrongDigest { .. }
-            | Error::RowNotKept { .. }
-            | Error::RowSecurity { .. }
-            | Error::DamagedRow { .. }
-            | Error::ForeignTable { .. }
-            | Error::NoCheckpoints { .. }
-            | Error::Refused(_)
-            | Error::Placeholder(_)
-            | Error::LockWait { .. }
-            | Error::LockLost { .. }
-            | Error::Stale { .. } => None,
+            Error::Pool { source: deadpool_postgres::PoolError::Backend(source) } => Some(source),
+            _ => None,
         }
     }
 

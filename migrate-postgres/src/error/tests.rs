@@ -6,6 +6,8 @@ use migrate_core::Version;
 #[cfg(feature = "catalog")]
 use migrate_core::advice::Setting;
 use migrate_core::advice::{Words, explained};
+use migrate_core::engine::CommittedPart;
+use migrate_core::engine::report::StepReport;
 use migrate_core::history::foreign::Tool;
 use migrate_core::plan::Action;
 use std::collections::BTreeMap;
@@ -64,6 +66,15 @@ fn failure(left: Left) -> Error {
     failure.left = left;
     failure.code = Some("42P07".to_owned());
     Error::Failed(Box::new(failure))
+}
+
+/// A run that stopped after one step, or after `done` of two statements of the next one.
+fn stopped(error: Error, done: Option<usize>) -> Error {
+    let version = Version::numeric("0002");
+    let mut report = Report::default();
+    report.steps = vec![StepReport::new(Action::Apply, version.clone(), "0002_b")];
+    let part = done.map(|done| CommittedPart::new(version, "0003_c", Action::Apply, done, 2));
+    error.after(Committed::new(report, part))
 }
 
 fn no_server_connection(holds_lock: bool, only_one: bool) -> Error {
@@ -161,7 +172,11 @@ each! { is_listed, examples, Error:
         Error::Placeholder(PlaceholderError::Empty { name: "owner".to_owned() }),
         Error::Placeholder(PlaceholderError::EndsBody { name: "owner".to_owned(), path: "0002_b.sql".to_owned() });
     Error::LockWait { .. } => Error::LockWait { waited: Duration::ZERO, holder: Holder::default() };
-    Error::LockLost { .. } => Error::LockLost { done: 2 };
+    Error::LockLost => Error::LockLost;
+    Error::Stopped(_) =>
+        stopped(Error::standby("the server has become read-only"), None),
+        stopped(Error::LockLost, Some(1)),
+        stopped(Error::Refused(Refused::NoRuns), Some(2));
     Error::Failed(_) =>
         failure(Left::Nothing),
         failure(Left::Applied),
@@ -229,9 +244,25 @@ fn every_error_says_what_it_leaves_behind() {
         let shown = error.to_string();
         let state = match &error {
             Error::Failed(_) => "\ndatabase: 0002_b ".to_owned(),
+            Error::Stopped(_) => "this run did one step before it".to_owned(),
             error => format!("; {}", error.left()),
         };
         assert!(shown.contains(&state) || shown.contains("\ndatabase: 1 of the 2"), "{state} in {shown}");
+    }
+}
+
+/// What refuses before anything is changed has an exit code and a label of its own.
+#[cfg(any(feature = "cli", feature = "metrics", feature = "tracing"))]
+#[test]
+fn a_run_that_has_committed_something_is_never_refused_and_has_changed_something() {
+    for error in every().into_iter().filter(|error| !matches!(error, Error::Failed(_) | Error::Stopped(_))) {
+        let (kind, left) = (error.kind(), error.left());
+        let stopped = stopped(error, Some(1));
+        assert_eq!((stopped.kind(), stopped.class()), (kind, ErrorClass::Other));
+        let expected = if left == Left::Unknown { left } else { Left::Statements { done: 1, total: 2 } };
+        assert_eq!(stopped.left(), expected, "{stopped}");
+        assert!(!stopped.to_string().contains("nothing was changed"), "{stopped}");
+        assert_eq!(stopped.report().map(|report| report.steps.len()), Some(1));
     }
 }
 

@@ -1,10 +1,11 @@
 //! From the server's error to a failure that names file, line and column.
 
+use super::history_error::is_of_the_text;
 use crate::error::wording;
 use migrate_core::engine::error::{Failure, Place};
 use migrate_core::plan::Step;
 use migrate_core::{Script, sql};
-use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
+use tokio_postgres::error::{DbError, ErrorPosition};
 
 /// Returns the failure of a step in the server's words; `offset` is the byte of the script, if it is known.
 pub(crate) fn server_failure(
@@ -53,9 +54,7 @@ pub(crate) fn server_failure(
 /// no place: it refuses the message before it reads it.
 fn strange_character(script: &Script, error: &tokio_postgres::Error) -> Option<usize> {
     let db = error.as_db_error()?;
-    let is_strange =
-        [SqlState::UNTRANSLATABLE_CHARACTER, SqlState::CHARACTER_NOT_IN_REPERTOIRE].contains(db.code());
-    let hex = db.message().split("0x").skip(1).filter(|_| is_strange);
+    let hex = db.message().split("0x").skip(1).filter(|_| is_of_the_text(error));
     let bytes: Option<Vec<u8>> = hex.map(|hex| u8::from_str_radix(hex.get(..2)?, 16).ok()).collect();
     let character = String::from_utf8(bytes?).ok().filter(|character| !character.is_empty())?;
     script.text().find(&character)

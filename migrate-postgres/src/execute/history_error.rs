@@ -11,6 +11,13 @@ pub(crate) fn is_contention(error: &tokio_postgres::Error) -> bool {
     error.code().is_some_and(|code| passing.contains(code))
 }
 
+/// True if the row can't be written because of the script that it stores: the database's encoding lacks a
+/// character of it.
+pub(super) fn is_of_the_text(error: &tokio_postgres::Error) -> bool {
+    let of_text = [SqlState::UNTRANSLATABLE_CHARACTER, SqlState::CHARACTER_NOT_IN_REPERTOIRE];
+    error.code().is_some_and(|code| of_text.contains(code))
+}
+
 /// Why a step's row could not be begun. One of its number is there where a server process whose client is gone has
 /// committed it. In another tool's table a division by zero says so, or that the tool is at work.
 pub(super) fn record_failure(
@@ -30,14 +37,6 @@ pub(super) fn record_failure(
         Some(SqlState::DIVISION_BY_ZERO) => ApplyError::ForeignToolActive(error),
         _ => error.into_apply(),
     }
-}
-
-/// True if an error at a step's row means that the history has changed, or does not keep the row.
-pub(super) fn is_record_lost(context: &Context<'_>, error: &tokio_postgres::Error) -> bool {
-    let lost = [SqlState::UNIQUE_VIOLATION, SqlState::DIVISION_BY_ZERO];
-    context.table.is_moved(error)
-        || context.table.is_not_kept(error)
-        || error.code().is_some_and(|code| lost.contains(code))
 }
 
 /// The error of a history table in which a rule or a trigger removed the row.

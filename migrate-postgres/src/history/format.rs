@@ -10,7 +10,7 @@
 //! The number is the default of the column `format`, which every dump keeps, and each row stores it. The
 //! table's comment repeats it, for people, and for a table whose default was lost.
 
-use crate::sql::answers::{is_true, text};
+use crate::sql::answers::text;
 use crate::sql::quote::quote_ident;
 use tokio_postgres::SimpleQueryRow;
 use tokio_postgres::types::Type;
@@ -153,7 +153,7 @@ pub(super) fn questions(table: &str, condition: &str) -> String {
            (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef d \
              WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) \
          WHEN 'set_name' THEN pg_catalog.obj_description(a.attrelid, 'pg_class') END, \
-         t.relkind, t.relhasrules FROM pg_catalog.pg_class t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid WHERE t.oid = to_regclass({table}) AND a.attnum > 0 AND NOT a.attisdropped \
+         t.relkind FROM pg_catalog.pg_class t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid WHERE t.oid = to_regclass({table}) AND a.attnum > 0 AND NOT a.attisdropped \
          AND {condition}"
     )
 }
@@ -165,16 +165,13 @@ pub(super) struct TableColumns {
     pub(super) number: i32,
     /// True if it is a table, not a view or a table of another server.
     pub(super) is_table: bool,
-    /// True if it has rules.
-    pub(super) has_rules: bool,
     /// The names of the constraints that restrict the words of a column, quoted.
     checks: Vec<String>,
 }
 
 impl TableColumns {
     /// The value for a table that is to be created.
-    pub(super) const NEW: TableColumns =
-        TableColumns { number: FORMAT, is_table: true, has_rules: false, checks: Vec::new() };
+    pub(super) const NEW: TableColumns = TableColumns { number: FORMAT, is_table: true, checks: Vec::new() };
 
     pub(super) fn read(columns: &[SimpleQueryRow]) -> TableColumns {
         let of = |name: &str| columns.iter().find(|row| text(row, 0) == Some(name));
@@ -188,7 +185,6 @@ impl TableColumns {
         TableColumns {
             number: default.or_else(comment).unwrap_or(FIRST),
             is_table: columns.iter().all(|row| matches!(text(row, 4), Some("r" | "p"))),
-            has_rules: columns.iter().any(|row| is_true(row, 5)),
             checks: checks.flat_map(|names| names.split(',')).map(str::to_owned).collect(),
         }
     }

@@ -74,6 +74,8 @@ pub enum MigrationStatus {
         statements_done: usize,
         /// The outcome of the attempt.
         last: Option<AttemptOutcome>,
+        /// True if it is half reverted, false if it is half applied.
+        reverting: bool,
     },
 }
 
@@ -82,17 +84,17 @@ impl StatusRow {
     /// The failure of the last attempt, with as much as its row in the history has. `statements` is the number of statements in
     /// its script.
     pub(crate) fn failure(&self, statements: Option<usize>) -> Option<Failure> {
-        let (last, left) = match &self.state {
-            MigrationStatus::Pending { last: Some(last) } => (last, Left::Nothing),
-            MigrationStatus::Interrupted { statements_done: done, last: Some(last) } => {
+        let (last, left, action) = match &self.state {
+            MigrationStatus::Pending { last: Some(last) } => (last, Left::Nothing, Action::Apply),
+            MigrationStatus::Interrupted { statements_done: done, last: Some(last), reverting } => {
                 let total = statements.unwrap_or(done + 1);
-                (last, Left::Statements { done: *done, total })
+                let action = if *reverting { Action::Revert } else { Action::Apply };
+                (last, Left::Statements { done: *done, total }, action)
             }
             _ => return None,
         };
         let AttemptOutcome::Failed { sqlstate, message, .. } = last else { return None };
-        let mut failure =
-            Failure::new(self.version.clone(), self.name.clone(), Action::Apply, message.clone());
+        let mut failure = Failure::new(self.version.clone(), self.name.clone(), action, message.clone());
         failure.cause = sqlstate.as_deref().and_then(|code| wording::cause_of_message(code, message));
         failure.missing_right = sqlstate.as_deref().and_then(|code| wording::missing_right(code, message));
         failure.code.clone_from(sqlstate);
@@ -169,7 +171,8 @@ fn state_of(set: &Set, state: &HistoryState, attempts: &[Attempt], version: &Ver
     if let Some(interrupted) = state.interrupted.as_ref().filter(|i| i.version == *version) {
         let open = attempts.iter().rev().find(|attempt| attempt.number == interrupted.row);
         let last = open.or(last).map(|attempt| attempt.outcome.clone());
-        return MigrationStatus::Interrupted { statements_done: interrupted.statements_done, last };
+        let (statements_done, reverting) = (interrupted.statements_done, interrupted.reverting);
+        return MigrationStatus::Interrupted { statements_done, last, reverting };
     }
     let Some(applied) = state.find(version) else {
         let last =
@@ -192,6 +195,10 @@ fn state_of(set: &Set, state: &HistoryState, attempts: &[Attempt], version: &Ver
     }
 }
 
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
 impl fmt::Display for MigrationStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let f = &mut migrate_core::display::printable::Printable(f);
@@ -207,8 +214,9 @@ impl fmt::Display for MigrationStatus {
             }
             MigrationStatus::Pending { .. } => f.write_str("pending"),
             MigrationStatus::RunningStatement(running) => write!(f, "{running}"),
-            MigrationStatus::Interrupted { statements_done, .. } => {
-                write!(f, "interrupted after {statements_done} statements")
+            MigrationStatus::Interrupted { statements_done, reverting, .. } => {
+                let (of, s) = (if *reverting { " of its revert" } else { "" }, plural(*statements_done));
+                write!(f, "interrupted after {statements_done} statement{s}{of}")
             }
         }
     }

@@ -133,9 +133,8 @@ impl<'s> Meter<'s> {
         self.count(Outcome::of(run));
         let (waited, report) = match run {
             Ok(report) => (report.waited, Some(report)),
-            Err(Error::Failed(failure)) => (failure.report.waited, Some(&failure.report)),
             Err(Error::LockWait { waited, .. }) => (*waited, None),
-            Err(_) => (Duration::ZERO, None),
+            Err(error) => (error.report().map_or(Duration::ZERO, |report| report.waited), error.report()),
         };
         // A boot with nothing to do neither takes the lock nor waits for it.
         if !waited.is_zero() || report.is_some_and(|report| !report.is_noop()) {

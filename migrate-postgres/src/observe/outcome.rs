@@ -49,7 +49,7 @@ impl Outcome {
     }
 
     pub(crate) fn of_error(error: &Error) -> Outcome {
-        match error.kind().class() {
+        match error.class() {
             ErrorClass::Refused => Outcome::Refused,
             ErrorClass::Locked => Outcome::LockNotGot,
             ErrorClass::Failed => Outcome::Failed,

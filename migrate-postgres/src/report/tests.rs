@@ -218,12 +218,26 @@ fn the_standing_is_the_worst_of_all() {
     report.status.rows.push(StatusRow {
         version: Version::numeric("9"),
         name: "9_i".to_owned(),
-        state: MigrationStatus::Interrupted { statements_done: 1, last: None },
+        state: MigrationStatus::Interrupted { statements_done: 1, last: None, reverting: false },
     });
     let page = report.to_html();
     assert!(page.contains("<bdi>9_i</bdi> is in doubt"), "{page}");
     assert!(
         page.contains("1 statement is done and committed; statement 2 may or may not have been done."),
+        "{page}"
+    );
+    report.status.rows.pop();
+    report.status.rows.push(StatusRow {
+        version: Version::numeric("9"),
+        name: "9_i".to_owned(),
+        state: MigrationStatus::Interrupted { statements_done: 1, last: None, reverting: true },
+    });
+    let page = report.to_html();
+    let state =
+        "1 statement of its down script is done and committed; statement 2 may or may not have been done.";
+    assert!(page.contains(state), "{page}");
+    assert!(
+        page.contains("Next: revert again; it finds out what the statement did, and continues."),
         "{page}"
     );
     report.status.rows.truncate(1);

@@ -31,6 +31,28 @@ async fn a_migration_that_stopped_between_its_statements_is_settled_by_hand() {
     assert_snapshot("half_done.txt", &stage.transcript(&lines));
 }
 
+/// `up` refuses a migration that is half reverted, so nothing may advise it.
+#[tokio::test]
+async fn a_revert_that_stopped_between_its_statements_goes_on_as_a_revert() {
+    let up = ("0003_index.up.sql", "CREATE INDEX CONCURRENTLY a ON users (id);\n");
+    let down = "DROP INDEX CONCURRENTLY a;\nALTER TABLE posts DROP COLUMN nope;\nVACUUM posts;\n";
+    let down = format!("-- migrate: transaction=none\n{down}");
+    let stage = Stage::new(&[&TABLES[..], &[up, ("0003_index.down.sql", &down)]].concat()).await;
+    stage.done("up");
+    let lines = [
+        "down --yes",
+        "status",
+        "status --json",
+        "up",
+        "resolve 0003 --resume --reason 'the column is gone'",
+        "status",
+    ];
+    assert_snapshot("half_reverted.txt", &stage.transcript(&lines));
+    stage.write("migrations/0003_index.down.sql", &down.replace("DROP COLUMN nope", "ADD COLUMN nope int"));
+    stage.done("down --yes");
+    assert_eq!(stage.run("status").code, 3, "pending");
+}
+
 #[tokio::test]
 async fn who_settled_it_and_why_is_kept() {
     let stage = Stage::new(&[&TABLES[..], &[HALF]].concat()).await;

@@ -2,7 +2,7 @@
 
 use crate::bad_input::support::{Folder, assert_error, assert_snapshot, database, holds};
 use migrate_postgres::testing::{Database, Server, ShutdownMode};
-use migrate_postgres::{Error, SetPosition};
+use migrate_postgres::{Error, ErrorKind, SetPosition};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use tokio_postgres::{Client, Config, NoTls};
@@ -117,8 +117,10 @@ async fn a_migration_that_takes_the_right_to_write_the_history_stops_the_run_the
     let revoke = format!("REVOKE INSERT ON migrate_history FROM {};\n", role.name);
     folder.write("0002_posts.up.sql", &revoke);
     let error = folder.migrator().run(&role.config).await.unwrap_err();
-    assert!(matches!(&error, Error::Failed(failure) if failure.report.steps.len() == 2), "{error:?}");
-    assert_error("right_taken_half_way", &error, &database).await;
+    assert_eq!(error.kind(), ErrorKind::Privilege, "{error:?}");
+    assert_eq!(error.report().map(|report| report.steps.len()), Some(2), "{error:?}");
+    let text = format!("{error}\n\n--- the database holds\n{}", holds(&role.admin).await);
+    assert_snapshot("right_taken_half_way", &text, &[(&role.name, "app"), (database.name(), "DB")]);
     role.drop().await;
 }
 

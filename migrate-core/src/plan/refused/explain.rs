@@ -1,6 +1,6 @@
 //! The texts of refusals: the fact, the state of the database, and the advice.
 
-use super::Refused;
+use super::{Interruption, Refused};
 use crate::advice::{Advice, Call, Explain, Left, NextStep, Setting};
 use crate::display::printable::Printable;
 use crate::history::{LostRows, list, numbered};
@@ -219,7 +219,8 @@ impl Explain for Refused {
             #[cfg(feature = "histories")]
             Refused::UnusableHistory(unusable) => unusable.advice(),
             Refused::Interrupted { version, name, statements_done, problem } => {
-                problem.advice().or(NextStep::settle(version.as_written(), name, *statements_done, None))
+                let settle = NextStep::settle(version.as_written(), name, *statements_done, None);
+                problem.advice().or(settle.while_reverting(*problem == Interruption::Reverting))
             }
         }
     }

@@ -40,32 +40,37 @@ pub(crate) struct Args {
 
 impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
-        let resolution = self.resolution(context).await?;
+        let (resolution, reverting) = self.resolution(context).await?;
         let target = context.target()?;
         let report = context.migrator.resolve(&target, &self.version, resolution, &self.reason).await?;
         let page = super::run::report_page(&report);
-        let next = after_resolve(resolution, &context.invocation);
+        let next = after_resolve(resolution, reverting, &context.invocation);
         Ok(Answer { next, ..Answer::done(page, json!({ "report": json::report(&report) })) })
     }
 
-    async fn resolution(&self, context: &Context) -> Result<Resolution, Problem> {
+    /// The resolution, and true if the migration to resume is half reverted.
+    async fn resolution(&self, context: &Context) -> Result<(Resolution, bool), Problem> {
         Ok(match (self.applied, self.reverted, self.resume) {
-            (true, ..) => Resolution::Applied,
-            (_, true, _) => Resolution::Reverted,
-            (_, _, Some(Some(statement))) => Resolution::ResumeAt(statement),
-            _ => Resolution::ResumeAt(self.first_not_done(context).await?),
+            (true, ..) => (Resolution::Applied, false),
+            (_, true, _) => (Resolution::Reverted, false),
+            (_, _, statement) => {
+                let (first, reverting) = self.first_not_done(context).await?;
+                (Resolution::ResumeAt(statement.flatten().unwrap_or(first)), reverting)
+            }
         })
     }
 
-    /// The first statement that is not known to be done.
-    async fn first_not_done(&self, context: &Context) -> Result<usize, Problem> {
+    /// The first statement that is not known to be done, and true if it is one of the down script.
+    async fn first_not_done(&self, context: &Context) -> Result<(usize, bool), Problem> {
         let version = context.migrator.version(&self.version);
         let status = context.migrator.status(&context.target()?).await?;
         let row = status.rows.iter().find(|row| row.version == version);
         match row.map(|row| &row.state) {
-            Some(MigrationStatus::Interrupted { statements_done, .. }) => Ok(statements_done + 1),
+            Some(MigrationStatus::Interrupted { statements_done, reverting, .. }) => {
+                Ok((statements_done + 1, *reverting))
+            }
             // The plan refuses it with the reason.
-            _ => Ok(1),
+            _ => Ok((1, false)),
         }
     }
 }

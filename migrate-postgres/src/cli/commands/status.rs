@@ -50,7 +50,13 @@ impl Args {
             .fold(page, |page, running| page.line(format!("{} {running}", running.name)));
         let answer =
             Answer { exit: exit(&status), page, data, next: next(&status, stopped, context), raw: None };
+        // `up` would be refused, and the way on is the revert, which is told already.
+        let is_half_reverted = stopped
+            .is_some_and(|row| matches!(row.state, MigrationStatus::Interrupted { reverting: true, .. }));
         Ok(match refusal {
+            Some(problem) if is_half_reverted => {
+                Answer { next: answer.next.clone(), ..refused(answer, &problem, context) }
+            }
             Some(problem) => refused(answer, &problem, context),
             None => answer,
         })
@@ -112,9 +118,10 @@ fn short(state: &MigrationStatus) -> String {
         } => "pending, interrupted".to_owned(),
         MigrationStatus::RunningStatement(running) if running.reverting => "being reverted".to_owned(),
         MigrationStatus::RunningStatement(_) => "being applied".to_owned(),
-        MigrationStatus::Interrupted { statements_done: 1, .. } => "stopped after 1 statement".to_owned(),
-        MigrationStatus::Interrupted { statements_done, .. } => {
-            format!("stopped after {statements_done} statements")
+        MigrationStatus::Interrupted { statements_done, reverting, .. } => {
+            let (revert, s) =
+                (if *reverting { "revert " } else { "" }, if *statements_done == 1 { "" } else { "s" });
+            format!("{revert}stopped after {statements_done} statement{s}")
         }
         state => state.to_string(),
     }
@@ -150,24 +157,23 @@ fn story(row: &StatusRow, text: Option<&str>, context: &Context) -> Vec<String> 
             lines.extend(more(outcome));
             lines.push(format!("database: {} left nothing behind", row.name));
         }
-        MigrationStatus::Interrupted { statements_done, last: Some(outcome) } if is_by_hand(outcome) => {
-            lines.push(format!(
-                "{} was set by hand to resume at statement {}",
-                row.name,
-                statements_done + 1
-            ));
+        MigrationStatus::Interrupted { statements_done, last: Some(outcome), reverting }
+            if is_by_hand(outcome) =>
+        {
+            let what = if *reverting { "the revert of " } else { "" };
+            let next = statements_done + 1;
+            lines.push(format!("{what}{} was set by hand to resume at statement {next}", row.name));
         }
-        MigrationStatus::Interrupted { statements_done, last } => {
+        MigrationStatus::Interrupted { statements_done, last, reverting } => {
             let is_failed = matches!(last, Some(AttemptOutcome::Failed { .. }));
-            lines.extend(last.as_ref().map(|outcome| format!("{} {}", row.name, what(outcome))));
+            let revert = if *reverting { "the revert of " } else { "" };
+            lines.extend(last.as_ref().map(|outcome| format!("{revert}{} {}", row.name, what(outcome))));
             lines.extend(last.as_ref().zip(text).and_then(|(outcome, text)| statement(text, outcome)));
             lines.extend(last.iter().flat_map(more));
-            lines.push(left(
-                row,
-                *statements_done,
-                statements_of(context, row.version.as_written()),
-                is_failed,
-            ));
+            let statements = statements_of(context, row.version.as_written(), *reverting);
+            let script =
+                if *reverting { format!("the down script of {}", row.name) } else { row.name.clone() };
+            lines.push(left(&script, *statements_done, statements, is_failed));
         }
         _ => {}
     }
@@ -220,9 +226,11 @@ fn statement(text: &str, outcome: &AttemptOutcome) -> Option<String> {
     Some(lines.join("\n"))
 }
 
-fn left(row: &StatusRow, done: usize, statements: Option<usize>, is_failed: bool) -> String {
-    let of = statements
-        .map_or_else(String::new, |statements| format!(" of the {statements} statements of {}", row.name));
+fn left(script: &str, done: usize, statements: Option<usize>, is_failed: bool) -> String {
+    let of = statements.map_or_else(
+        || format!(" statement{} of {script}", if done == 1 { "" } else { "s" }),
+        |statements| format!(" of the {statements} statements of {script}"),
+    );
     let are = if done == 1 { "is" } else { "are" };
     let rest = if is_failed { "is not" } else { "may or may not have been done" };
     format!("database: {done}{of} {are} done and committed; statement {} {rest}", done + 1)
@@ -230,18 +238,23 @@ fn left(row: &StatusRow, done: usize, statements: Option<usize>, is_failed: bool
 
 fn next(status: &Status, stopped: Option<&StatusRow>, context: &Context) -> Next {
     let up = context.invocation.command("up");
+    let again = |reverting: bool| if reverting { context.invocation.command("down") } else { up.clone() };
     match stopped.map(|row| (row, &row.state)) {
         _ if status.running().is_some() => {
             Next::advice("wait for that run to end").or(context.invocation.command("status"), "checks again")
         }
-        Some((_, MigrationStatus::Interrupted { last: Some(outcome), .. })) if is_by_hand(outcome) => {
-            Next::default().or(up, "resumes there")
+        Some((_, MigrationStatus::Interrupted { last: Some(outcome), reverting, .. }))
+            if is_by_hand(outcome) =>
+        {
+            Next::default().or(again(*reverting), "resumes there")
         }
-        Some((row, MigrationStatus::Interrupted { statements_done, .. })) => {
-            let statements = statements_of(context, row.version.as_written());
+        Some((row, MigrationStatus::Interrupted { statements_done, reverting, .. })) => {
+            let statements = statements_of(context, row.version.as_written(), *reverting);
             let settle = NextStep::settle(row.version.as_written(), &row.name, *statements_done, statements);
+            let settle = settle.while_reverting(*reverting);
             let advice = match row.failure(statements) {
-                Some(failure) => failure.remedy().then(NextStep::Again(Again::ThisStatement)),
+                Some(failure) => failure.remedy().then(NextStep::Again(failure.again())),
+                None if *reverting => Advice::NONE.then(NextStep::Again(Again::RevertFindsOut)),
                 None => Advice::NONE.then(NextStep::Again(Again::FindsOut)),
             };
             Next::of(advice.otherwise(settle), context)

@@ -36,8 +36,8 @@ impl Next {
             .chain(steps.then.as_deref_mut())
             .chain(steps.otherwise.as_deref_mut())
         {
-            if let NextStep::Settle { version, statements: statements @ None, .. } = step {
-                *statements = statements_of(context, version);
+            if let NextStep::Settle { version, statements: statements @ None, reverting, .. } = step {
+                *statements = statements_of(context, version, *reverting);
             }
         }
         let advice = (!steps.is_empty()).then(|| steps.text(context.words()));
@@ -116,16 +116,21 @@ pub(super) fn after(problem: &Problem, context: &Context) -> Next {
     }
 }
 
-/// The number of statements in the up script of a migration.
-pub(super) fn statements_of(context: &Context, version: &str) -> Option<usize> {
+/// The number of statements in the up script of a migration, or in its down script while it is `reverting`.
+/// None if the set has no such script: the history stores it.
+pub(super) fn statements_of(context: &Context, version: &str, reverting: bool) -> Option<usize> {
     let migration = context.migrator.set().find(&context.migrator.version(version))?;
-    Some(migration.up().statement_count())
+    let payload = if reverting { migration.down()? } else { migration.up() };
+    Some(payload.statement_count())
 }
 
-/// The advice after a migration was settled.
-pub(super) fn after_resolve(resolution: Resolution, invocation: &Invocation) -> Next {
+/// The advice after a migration was settled, which may have been half reverted.
+pub(super) fn after_resolve(resolution: Resolution, reverting: bool, invocation: &Invocation) -> Next {
     match resolution {
-        Resolution::ResumeAt(_) => Next::default().or(invocation.command("up"), "resumes there"),
+        Resolution::ResumeAt(_) => {
+            let again = if reverting { "down" } else { "up" };
+            Next::default().or(invocation.command(again), "resumes there")
+        }
         _ => Next::default().or(invocation.command("status"), "shows the state of each migration"),
     }
 }

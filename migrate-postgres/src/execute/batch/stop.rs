@@ -4,7 +4,7 @@ use super::{BatchStopped, Built, Transactions};
 use crate::error::wording::is_turned_away;
 use crate::error::{ApplyError, Error};
 use crate::execute::failure::{position, server_failure};
-use crate::execute::history_error::{is_contention, is_record_lost, record_failure};
+use crate::execute::history_error::{is_contention, is_of_the_text, record_failure};
 use crate::execute::limits::over_limit;
 use crate::execute::message::{MessagePart, Purpose};
 use crate::history::is_made_meanwhile;
@@ -50,7 +50,7 @@ impl Transactions<'_, '_, '_, '_> {
         let is_record = matches!(part.purpose, Purpose::Marker | Purpose::Record);
         if is_record {
             drop(self.context.client.batch_execute("ROLLBACK").await);
-            if is_record_lost(&self.context, &error) || self.progress.done_count() == 0 && !contended {
+            if !contended && !is_of_the_text(&error) {
                 return record_failure(&self.context, step, error);
             }
         }

@@ -55,6 +55,7 @@ impl StepwiseStatements<'_, '_> {
         let checked = in_doubt.check_valid().await;
         self.probe(index, &self.leave()).await?;
         checked?;
+        progress.statements_committed(self.step, index + 1);
         self.move_checkpoint(index).await
     }
 
@@ -62,11 +63,17 @@ impl StepwiseStatements<'_, '_> {
     async fn move_checkpoint(&self, index: usize) -> Result<(), StatementStopped> {
         let Context { table, run, .. } = self.context;
         let checkpoint = table.checkpoint(run, self.row(), self.step, index..index + 1);
-        self.send(&self.ours(&checkpoint)).await
+        self.record_done(&checkpoint).await
+    }
+
+    /// Writes a checkpoint of what is committed already, in a message of ours alone.
+    pub(super) async fn record_done(&self, checkpoint: &str) -> Result<(), StatementStopped> {
+        let recorded = self.context.client.batch_execute(&self.ours(checkpoint)).await;
+        recorded.map_err(|error| self.unrecorded(error))
     }
 
     /// A message of ours alone, under our own limits.
-    pub(super) fn ours(&self, statement: &str) -> String {
+    fn ours(&self, statement: &str) -> String {
         let timeouts = self.context.timeouts(&Options::NONE, true).join("; ");
         format!("{BEGIN}; {timeouts}; {statement}; COMMIT")
     }

@@ -68,7 +68,7 @@ impl StepwiseStatements<'_, '_> {
         }
         let checkpoint =
             self.context.table.checkpoint(self.context.run, self.row(), self.step, unit.statements());
-        self.send(&self.ours(&format!("{}; {checkpoint}", self.leave()))).await
+        self.record_done(&format!("{}; {checkpoint}", self.leave())).await
     }
 
     /// Makes the session what it was at the end of a unit's transaction, and moves the checkpoint behind the unit.
@@ -115,6 +115,9 @@ impl StepwiseStatements<'_, '_> {
             if purpose == Some(Purpose::Record) && error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
             {
                 return StatementStopped::ReadOnly(error);
+            }
+            if purpose == Some(Purpose::Record) {
+                return self.unrecorded(error);
             }
             let spot = position(&error).and_then(|position| message.locate(position));
             // A syntax error anywhere in the message keeps all of it from running.

@@ -6,7 +6,7 @@ use crate::error::ApplyError;
 use crate::execute::Context;
 use crate::execute::blockers::suspects;
 use crate::execute::failure::server_failure;
-use crate::execute::history_error::{is_contention, record_failure};
+use crate::execute::history_error::{is_contention, is_of_the_text, record_failure};
 use crate::execute::recovery::Before;
 use crate::history::{HistoryCursor, Resumed};
 use crate::sql::transaction::BEGIN;
@@ -20,7 +20,7 @@ use tokio_postgres::SimpleQueryMessage;
 
 impl StepwiseStatements<'_, '_> {
     /// Begins the row: from now on the next run goes on with this step before it does anything else.
-    pub(super) async fn claim(&self, corrected: Option<Settled>) -> Result<(), ApplyError> {
+    pub(super) async fn claim(&self, corrected: Option<Settled>, done: usize) -> Result<(), ApplyError> {
         let timeouts = self.context.timeouts(&Options::NONE, true).join("; ");
         let Context { table, run, .. } = self.context;
         let claim = match corrected {
@@ -32,9 +32,13 @@ impl StepwiseStatements<'_, '_> {
         let message = format!("{BEGIN}; {timeouts}; {claim}; {clear}; COMMIT");
         let Err(error) = self.context.client.batch_execute(&message).await else { return Ok(()) };
         drop(self.context.client.batch_execute("ROLLBACK").await);
-        if is_contention(&error) {
+        let contended = is_contention(&error);
+        if contended || is_of_the_text(&error) {
             let mut failure = server_failure(self.step, Some(self.script), Some(self.start(0)), error);
-            failure.left = Left::Statements { done: 0, total: self.script.statements().len() };
+            failure.left = Left::Statements { done, total: self.script.statements().len() };
+            if !contended {
+                return Err(ApplyError::Failed(Box::new(failure)));
+            }
             failure.blockers = suspects(self.context.client, self.context.settings.lock_timeout).await;
             return Err(ApplyError::Contended(Box::new(failure)));
         }
@@ -55,7 +59,7 @@ impl StepwiseStatements<'_, '_> {
         let timeouts = self.context.timeouts(&Options::NONE, true).join("; ");
         let message = format!("{BEGIN}; {timeouts}; {go_on}; COMMIT");
         // The row can be locked only by that run, in the transaction of a statement, which ends soon.
-        self.context.client.batch_execute(&message).await.map_err(|error| self.stopped(error, None))?;
+        self.context.client.batch_execute(&message).await.map_err(|error| self.unrecorded(error))?;
         self.taken.take();
         Ok(())
     }
@@ -76,7 +80,7 @@ impl StepwiseStatements<'_, '_> {
         }
         let Context { table, run, .. } = self.context;
         let sql = table.last_written(run, self.row(), self.step);
-        let rows = self.context.ask(&sql, &[]).await.map_err(|error| self.stopped(error, None))?;
+        let rows = self.context.ask(&sql, &[]).await.map_err(|error| self.unrecorded(error))?;
         Ok(rows.first().map(|row| row.get(0)))
     }
 
@@ -93,7 +97,7 @@ impl StepwiseStatements<'_, '_> {
         let write = head.map(|head| head.write(self.context.run.set)).unwrap_or_default();
         let message = format!("{BEGIN}; {timeouts}; {complete}; {write}; COMMIT");
         let answer = self.context.client.simple_query(&message).await;
-        let answer = answer.map_err(|error| self.stopped(error, None))?;
+        let answer = answer.map_err(|error| self.unrecorded(error))?;
         let seconds = answer.iter().rev().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => row.get(0)?.parse::<f64>().ok(),
             _ => None,

@@ -70,7 +70,7 @@ pub(crate) async fn apply_statements(
         Some(_) => Before::Unknown,
     };
     if resumed.is_none() {
-        run.claim(corrected).await?;
+        run.claim(corrected, done).await?;
     }
     for unit in units.iter().filter(|unit| unit.statements().end > done) {
         let unit = unit.rest(done, script.statements());

@@ -3,6 +3,7 @@
 use super::StepwiseStatements;
 use crate::error::{ApplyError, Error};
 use crate::execute::Context;
+use crate::execute::blockers::suspects;
 use crate::execute::failure::{place, server_failure};
 use crate::execute::history_error::{is_contention, not_kept};
 use crate::execute::limits::over_limit;
@@ -21,6 +22,15 @@ impl StepwiseStatements<'_, '_> {
         }
     }
 
+    /// An error of the history, at a row that is to say what is done.
+    pub(super) fn unrecorded(&self, error: tokio_postgres::Error) -> StatementStopped {
+        if self.context.table.is_moved(&error) {
+            StatementStopped::HistoryChanged(error)
+        } else {
+            StatementStopped::Unrecorded(error)
+        }
+    }
+
     /// Makes the session what it was, and ends the row as failed at its checkpoint where the server said so.
     pub(super) async fn stop(&self, index: usize, stopped: StatementStopped) -> ApplyError {
         let unsettled = match stopped {
@@ -31,6 +41,7 @@ impl StepwiseStatements<'_, '_> {
             StatementStopped::Server { offset, error } => {
                 return self.stop_at_error(index, offset, error).await;
             }
+            StatementStopped::Unrecorded(error) => return self.stop_unrecorded(index, error).await,
             StatementStopped::ReadOnly(error) | StatementStopped::Unsettled(Unsettled::Server(error)) => {
                 return self.stop_at_error(index, None, error).await;
             }
@@ -72,17 +83,12 @@ impl StepwiseStatements<'_, '_> {
         offset: Option<usize>,
         error: tokio_postgres::Error,
     ) -> ApplyError {
-        if self.context.table.is_not_kept(&error) {
+        if error.as_db_error().is_none() {
             self.restore("").await;
-            return not_kept(&self.context, self.step);
+            return Error::server("applying migrations", error).into_apply();
         }
         let contended = is_contention(&error);
-        let is_at_statement = index < self.script.statements().len();
-        if error.as_db_error().is_none() || !(is_at_statement || contended) {
-            self.restore("").await;
-            return self.context.session_info.write_error("applying migrations", error).into_apply();
-        }
-        let offset = offset.or(is_at_statement.then(|| self.start(index)));
+        let offset = offset.or_else(|| (index < self.script.statements().len()).then(|| self.start(index)));
         let mut failure = server_failure(self.step, Some(self.script), offset, error);
         self.limits
             .timer(self.script, self.context.settings, self.sent.elapsed())
@@ -91,6 +97,23 @@ impl StepwiseStatements<'_, '_> {
         self.record(&failure, index).await;
         let failure = Box::new(failure);
         if contended { ApplyError::Contended(failure) } else { ApplyError::Failed(failure) }
+    }
+
+    /// The statement before a checkpoint may be done, and the history does not say so. Its row stays as it is: the
+    /// next attempt finds out what the statement did, and does not run it again.
+    async fn stop_unrecorded(&self, index: usize, error: tokio_postgres::Error) -> ApplyError {
+        self.restore("").await;
+        if self.context.table.is_not_kept(&error) {
+            return not_kept(&self.context, self.step);
+        }
+        if !is_contention(&error) {
+            return self.context.session_info.write_error("writing the history", error).into_apply();
+        }
+        let mut failure = server_failure(self.step, Some(self.script), None, error);
+        failure.context = Some(format!("as the row of {} in the history was to be written", self.step.name));
+        failure.left = Left::Statements { done: index, total: self.script.statements().len() };
+        failure.blockers = suspects(self.context.client, self.context.settings.lock_timeout).await;
+        ApplyError::Contended(Box::new(failure))
     }
 
     /// A failure of ours at a statement.
@@ -145,6 +168,8 @@ impl StepwiseStatements<'_, '_> {
 pub(super) enum StatementStopped {
     /// The server said no, at a byte of the script where that is known.
     Server { offset: Option<usize>, error: tokio_postgres::Error },
+    /// The history can't be written.
+    Unrecorded(tokio_postgres::Error),
     /// The server said no to code that may have committed before.
     InDoubt { offset: usize, error: tokio_postgres::Error },
     /// The transaction can't write, and so not record what it has done either.

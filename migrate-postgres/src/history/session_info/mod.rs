@@ -156,7 +156,7 @@ impl SessionInfo {
             off: owned(15).split(',').map(str::to_owned).collect(),
             timeouts: SessionTimeouts { are_on: is_true(session, 20) },
             idle_limit: protect::idle_limit_of(parsed(session, 21)),
-            table: table.in_format(format.number).beside_which(may_create).ruled(format.has_rules),
+            table: table.in_format(format.number).beside_which(may_create),
             format,
         };
         if let Some(found) = text(session, 13).filter(|_| !session_info.exists) {

@@ -69,15 +69,10 @@ impl HistoryTable {
     }
 }
 
-/// The server's message if a row was not written: an error that no script causes.
-pub(super) const NOT_KEPT: &str = "migrate: the history does not keep the row";
-
-/// A statement that writes one row, and fails if it writes none because a rule or a trigger removed it. See
-/// [`HistoryTable::is_not_kept`].
+/// A statement that writes one row, and fails if it writes none because a trigger removed it: the logarithm of
+/// zero has a SQLSTATE of its own. See [`HistoryTable::is_not_kept`].
 pub(super) fn one_row(statement: &str) -> String {
-    format!(
-        "WITH written AS ({statement} RETURNING 1) SELECT (CASE count(*) WHEN 0 THEN '{NOT_KEPT}' ELSE '1' END)::int FROM written"
-    )
+    format!("WITH written AS ({statement} RETURNING 1) SELECT pg_catalog.ln(count(*)::float8) FROM written")
 }
 
 /// The start and end of a migration that another tool applied, as far as they are known.

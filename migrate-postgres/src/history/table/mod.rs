@@ -19,7 +19,6 @@ use crate::history::format::FORMAT;
 use crate::history::head_table::HeadTable;
 use crate::history::is_made_meanwhile;
 use crate::sql::quote::{quote_ident, quote_literal};
-use insert::NOT_KEPT;
 use tokio_postgres::error::SqlState;
 
 /// The table that a set's history is kept in. Its name is always written with its schema.
@@ -33,8 +32,6 @@ pub(crate) struct HistoryTable {
     may_have_checkpoints: bool,
     /// The format in which it is read; it is written in that of this release.
     format: i32,
-    /// True if it has rules: then the server refuses the statement that fails if no row is written.
-    has_rules: bool,
 }
 
 /// The values that all rows of one run share.
@@ -64,7 +61,6 @@ impl HistoryTable {
             keeps: None,
             may_have_checkpoints: false,
             format: FORMAT,
-            has_rules: false,
         }
     }
 
@@ -81,11 +77,6 @@ impl HistoryTable {
     /// The same table, in a format.
     pub(crate) fn in_format(self, format: i32) -> HistoryTable {
         HistoryTable { format, ..self }
-    }
-
-    /// Sets whether the table has rules.
-    pub(crate) fn ruled(self, has_rules: bool) -> HistoryTable {
-        HistoryTable { has_rules, ..self }
     }
 
     /// The writer of another tool's format, if the table is another tool's.
@@ -122,15 +113,11 @@ impl HistoryTable {
         HeadTable::new(&self.schema, &self.name)
     }
 
-    /// True if an error means that a rule or a trigger removed a row that was written.
+    /// True if an error of a statement that writes a row means that a trigger removed the row, or that a rule
+    /// would: the server refuses that statement on a table with rules.
     pub(crate) fn is_not_kept(&self, error: &tokio_postgres::Error) -> bool {
-        let is_ours = self.keeps.is_none();
-        is_ours
-            && error.as_db_error().is_some_and(|db| match *db.code() {
-                SqlState::INVALID_TEXT_REPRESENTATION => db.message().contains(NOT_KEPT),
-                SqlState::FEATURE_NOT_SUPPORTED => self.has_rules,
-                _ => false,
-            })
+        let not_kept = [SqlState::INVALID_ARGUMENT_FOR_LOG, SqlState::FEATURE_NOT_SUPPORTED];
+        self.keeps.is_none() && error.code().is_some_and(|code| not_kept.contains(code))
     }
 
     /// True if an error means that a row of the history has changed since this run wrote it: another run has

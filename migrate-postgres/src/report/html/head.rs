@@ -7,7 +7,7 @@ use crate::report::health::stopped;
 use crate::report::{DatabaseHealth, DatabaseReport};
 use crate::{AttemptOutcome, MigrationStatus, StatusRow};
 use maud::{Markup, html};
-use migrate_core::advice::Words;
+use migrate_core::advice::{Advice, Again, NextStep, Words};
 use migrate_core::engine::error::Failure;
 
 pub(super) fn head(report: &DatabaseReport) -> Markup {
@@ -100,21 +100,28 @@ fn stopped_story(row: &StatusRow) -> Vec<String> {
         _ => {}
     }
     match &row.state {
-        MigrationStatus::Interrupted { statements_done: done, .. } => {
-            let are = if *done == 1 { "statement is" } else { "statements are" };
+        MigrationStatus::Interrupted { statements_done: done, reverting, .. } => {
+            let (s, are) = if *done == 1 { ("", "is") } else { ("s", "are") };
+            let of = if *reverting { " of its down script" } else { "" };
+            let again = |again: Again| Advice::NONE.then(NextStep::Again(again)).text(Words::CommandLine);
+            let (resumes, finds_out) = match reverting {
+                true => (again(Again::RevertStatement), again(Again::RevertFindsOut)),
+                false => (again(Again::ThisStatement), again(Again::FindsOut)),
+            };
             let (rest, advice) = match (last, row.failure(None)) {
                 (Some(AttemptOutcome::Failed { message, .. }), _) if message.is_empty() => {
-                    ("is the next to be run", "Next: run again; the run resumes there.".to_owned())
+                    ("is the next to be run", format!("Next: {resumes}."))
                 }
                 (_, Some(failure)) => ("is not", format!("{}; or settle it with resolve.", next(&failure))),
                 _ => (
                     "may or may not have been done",
-                    "Next: run again; the run finds out what the statement did and continues. If it can't tell, settle the \
-                     migration with resolve."
-                        .to_owned(),
+                    format!("Next: {finds_out}. If it can't tell, settle the migration with resolve."),
                 ),
             };
-            lines.push(format!("{done} {are} done and committed; statement {} {rest}.", done + 1));
+            lines.push(format!(
+                "{done} statement{s}{of} {are} done and committed; statement {} {rest}.",
+                done + 1
+            ));
             lines.push(advice);
         }
         _ => {

@@ -86,9 +86,13 @@ fn every_command_line_of_advice_is_one_of_the_program_and_of_a_service() {
         NextStep::rename("0001_a", None, ""),
         NextStep::rename("0001_a", Some("0002".to_owned()), ""),
         NextStep::settle("0001", "0001_a", 1, Some(3)),
+        NextStep::settle("0001", "0001_a", 1, Some(3)).while_reverting(true),
         NextStep::Again(Again::ThisMigration),
         NextStep::Again(Again::WhereItStopped),
         NextStep::Again(Again::Revert),
+        NextStep::Again(Again::RevertStatement),
+        NextStep::Again(Again::RevertFindsOut),
+        NextStep::Again(Again::RevertRest),
         NextStep::Again(Again::Verify),
     ];
     let calls =
