@@ -106,12 +106,17 @@ impl Committed {
     /// The request that continues where the run stopped.
     pub fn again(&self) -> Again {
         let last = self.report.steps.last().map(|step| step.action);
-        match (self.part.as_ref().map(|part| part.action), last) {
-            (Some(Action::Revert), _) => Again::RevertFindsOut,
-            (Some(_), _) => Again::FindsOut,
-            (None, Some(Action::Revert)) => Again::RevertRest,
-            (None, Some(Action::Apply) | None) => Again::WhereItStopped,
-            (None, Some(Action::Mark | Action::Unmark | Action::Rewind | Action::Accept)) => Again::Request,
+        let is_done = |part: &CommittedPart| part.done == part.total;
+        match self.part.as_ref().map(|part| (part.action, is_done(part))) {
+            Some((Action::Revert, false)) => Again::RevertFindsOut,
+            Some((Action::Revert, true)) => Again::Revert,
+            Some((_, false)) => Again::FindsOut,
+            Some((_, true)) => Again::WhereItStopped,
+            None => match last {
+                Some(Action::Revert) => Again::RevertRest,
+                Some(Action::Mark | Action::Unmark | Action::Rewind | Action::Accept) => Again::Request,
+                Some(Action::Apply) | None => Again::WhereItStopped,
+            },
         }
     }
 }
