@@ -135,6 +135,7 @@ impl Exit {
             | Problem::OtherDatabase { .. }
             | Problem::NewName { .. }
             | Problem::Renumber(_)
+            | Problem::Rewrite(_)
             | Problem::Incomplete(_)
             | Problem::NewLayout { .. } => Exit::Refused,
             Problem::Seed { .. } | Problem::Refuted(_) => Exit::Failed,

@@ -2,7 +2,7 @@
 
 use super::connection::ConnectionProblem;
 use super::signals::Signal;
-use super::standalone::{Incomplete, RenumberProblem};
+use super::standalone::{Incomplete, RenumberProblem, RewriteProblem};
 use crate::error::Error;
 use migrate_core::FolderError;
 use migrate_core::advice::{Advice, Explain, Left, NextStep};
@@ -110,6 +110,9 @@ pub(crate) enum Problem {
     /// A migration keeps its version.
     Renumber(RenumberProblem),
 
+    /// The folder is not rewritten.
+    Rewrite(RewriteProblem),
+
     /// Migrations without scripts that are required.
     Incomplete(Vec<Incomplete>),
 
@@ -143,6 +146,12 @@ impl Problem {
                 RenumberProblem::Taken { .. } => "exists",
                 RenumberProblem::NoVersion { .. } => "version",
                 RenumberProblem::Applied { .. } => "applied",
+            },
+            Problem::Rewrite(problem) => match problem {
+                RewriteProblem::NothingApplied => "nothing_applied",
+                RewriteProblem::Layout { .. } => "layout",
+                RewriteProblem::Exists { .. } => "exists",
+                RewriteProblem::Order { .. } => "order",
             },
             Problem::NotKept | Problem::KeptEarlier { .. } => "not_kept",
             Problem::Incomplete(_) => "incomplete",
@@ -180,6 +189,12 @@ impl From<FolderError> for Problem {
 impl From<JudgeError> for Problem {
     fn from(error: JudgeError) -> Problem {
         Problem::Judge(error)
+    }
+}
+
+impl From<RewriteProblem> for Problem {
+    fn from(problem: RewriteProblem) -> Problem {
+        Problem::Rewrite(problem)
     }
 }
 
@@ -225,6 +240,7 @@ impl Explain for Problem {
                 write!(f, "the schema recorded at {at} is outdated: a later run recorded none")
             }
             Problem::Renumber(problem) => problem.fact(f),
+            Problem::Rewrite(problem) => problem.fact(f),
             Problem::Incomplete(migrations) => {
                 let lines: Vec<String> = migrations.iter().map(Incomplete::to_string).collect();
                 f.write_str(&lines.join("\n"))
@@ -254,6 +270,7 @@ impl Explain for Problem {
             | Problem::KeptEarlier { .. }
             | Problem::Incomplete(_)
             | Problem::Judge(_)
+            | Problem::Rewrite(_)
             | Problem::Renumber(_) => Left::Nothing,
         }
     }
@@ -268,9 +285,10 @@ impl Explain for Problem {
             Problem::Interrupted(_) => f.write_str(
                 "; the migration in progress is rolled back, or stopped at a checkpoint if it runs statement by statement",
             ),
-            Problem::Exists { .. } | Problem::NewName { .. } | Problem::NewLayout { .. } => {
-                f.write_str("; nothing was written")
-            }
+            Problem::Exists { .. }
+            | Problem::NewName { .. }
+            | Problem::NewLayout { .. }
+            | Problem::Rewrite(_) => f.write_str("; nothing was written"),
             Problem::Renumber(_) => f.write_str("; nothing was renamed"),
             // These are about files or settings, and no database was contacted.
             Problem::Connection(_)
@@ -323,6 +341,7 @@ impl Explain for Problem {
                 "compare without `--kept`, and record the schema with `drift --keep` if all is well",
             ),
             Problem::Renumber(problem) => problem.advice(),
+            Problem::Rewrite(problem) => problem.advice(),
             Problem::Incomplete(_) => Advice::fix("write the missing scripts")
                 .or(NextStep::fix("require them only of later migrations, with `--since`")),
             Problem::Judge(JudgeError::Lint(LintError::UnknownRule { .. })) => {

@@ -9,6 +9,7 @@ mod comparing;
 mod connecting;
 mod editing;
 mod failing;
+mod fixing;
 mod forward;
 mod making;
 mod planning;

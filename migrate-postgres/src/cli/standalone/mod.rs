@@ -3,10 +3,12 @@
 mod check;
 mod new;
 mod renumber;
+mod rewrite;
 mod stub;
 
 pub(super) use check::{Incomplete, Part};
 pub(super) use renumber::{RenumberProblem, migration_of};
+pub(super) use rewrite::RewriteProblem;
 
 use super::answer;
 use super::commands::Command;

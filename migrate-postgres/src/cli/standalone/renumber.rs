@@ -122,7 +122,7 @@ impl Explain for RenumberProblem {
 
 /// A migration's name in a folder: `V`, version, separator, and description.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Name<'f> {
+pub(super) struct Name<'f> {
     prefix: &'f str,
     version: &'f str,
     /// The rest from the underscore on, without the suffixes that distinguish a migration's files.
@@ -131,7 +131,7 @@ struct Name<'f> {
 
 impl<'f> Name<'f> {
     /// Splits an entry into the migration's name and the rest.
-    fn of(entry: &'f str) -> Option<(Name<'f>, &'f str)> {
+    pub(super) fn of(entry: &'f str) -> Option<(Name<'f>, &'f str)> {
         let digits = entry.trim_start_matches(['V', 'U']);
         let prefix = &entry[..entry.len() - digits.len()];
         if prefix.len() > 1 || !digits.starts_with(|c: char| c.is_ascii_digit()) {
@@ -149,10 +149,15 @@ impl<'f> Name<'f> {
     }
 
     /// The name as a history stores it.
-    fn whole(&self) -> String {
+    pub(super) fn whole(&self) -> String {
         // A Flyway undo script belongs to the migration with the prefix `V`.
         let prefix = if self.prefix.is_empty() { "" } else { "V" };
         format!("{prefix}{}{}", self.version, self.rest)
+    }
+
+    /// The description behind the version.
+    pub(super) fn description(&self) -> &'f str {
+        self.rest.trim_start_matches('_')
     }
 
     fn is(&self, migration: &str) -> bool {
@@ -247,7 +252,7 @@ fn entries(folder: &Path) -> Result<Vec<String>, Problem> {
 }
 
 /// An entry's name with another version.
-fn with_version(entry: &str, version: &str) -> Option<String> {
+pub(super) fn with_version(entry: &str, version: &str) -> Option<String> {
     let (name, behind) = Name::of(entry)?;
     Some(format!("{}{version}{}{behind}", name.prefix, name.rest))
 }

@@ -81,8 +81,19 @@ impl<'a> Last<'a> {
     }
 }
 
+/// The next version in the style of one, whatever the time.
+pub(super) fn following(version: &str) -> String {
+    incremented(version)
+}
+
+/// True if a migration sorts after another one of its layout. Names include the versions.
+pub(super) fn is_after(layout: Layout, before: (&str, &str), version: &str, description: &str) -> bool {
+    let (name, last) = before;
+    Last { layout, name, version: last, is_only: false }.is_before(version, description)
+}
+
 /// The version at the beginning of a name; none if the name has another form.
-fn version_as_named(name: &str, layout: Layout) -> Option<&str> {
+pub(super) fn version_as_named(name: &str, layout: Layout) -> Option<&str> {
     let version = match layout {
         Layout::Flyway | Layout::Refinery => name.trim_start_matches(['V', 'U']).split_once("__")?.0,
         // diesel's folders need no `_`, and dbmate's names need nothing after their digits.
@@ -142,7 +153,30 @@ pub(super) struct Parts {
     pub(super) verify: bool,
 }
 
-/// The files of a migration in a layout; none if `new` does not support it. `paths` are the existing files.
+/// The texts of a migration's scripts.
+#[derive(Clone, Debug)]
+pub(super) struct Texts {
+    pub(super) up: ScriptHalf,
+    pub(super) down: Option<ScriptHalf>,
+    pub(super) verify: Option<String>,
+}
+
+/// A script that may share its file with another one.
+#[derive(Clone, Debug)]
+pub(super) struct ScriptHalf {
+    pub(super) text: String,
+    /// True if a mark has to say that it runs outside of a transaction.
+    pub(super) is_marked_bare: bool,
+}
+
+impl ScriptHalf {
+    fn stub(text: &str) -> ScriptHalf {
+        ScriptHalf { text: format!("-- {UNWRITTEN}{text}"), is_marked_bare: false }
+    }
+}
+
+/// The files of a new migration in a layout; none if `new` does not support it. `paths` are the existing
+/// files.
 pub(super) fn files(
     layout: Layout,
     version: &str,
@@ -150,23 +184,40 @@ pub(super) fn files(
     paths: &[String],
     parts: Parts,
 ) -> Option<Vec<Stub>> {
-    let stub = |path: String, text: &str| Stub { path, text: format!("-- {UNWRITTEN}{text}") };
-    let of_parts = |up: String, down: String, verify: String| {
-        let down = parts.down.then(|| stub(down, DOWN));
-        let verify = parts.verify.then(|| stub(verify, VERIFY));
-        [Some(stub(up, UP)), down, verify].into_iter().flatten().collect()
+    let is_halved = matches!(layout, Layout::Goose | Layout::Dbmate | Layout::Tern);
+    let down = if is_halved { DOWN.replace("this file", "this half") } else { DOWN.to_owned() };
+    let texts = Texts {
+        up: ScriptHalf::stub(UP),
+        down: parts.down.then(|| ScriptHalf::stub(&down)),
+        verify: parts.verify.then(|| ScriptHalf::stub(VERIFY).text),
+    };
+    files_with(layout, version, name, paths, texts)
+}
+
+/// Does the same with these texts.
+pub(super) fn files_with(
+    layout: Layout,
+    version: &str,
+    name: &str,
+    paths: &[String],
+    texts: Texts,
+) -> Option<Vec<Stub>> {
+    let Texts { up, down, verify } = texts;
+    let file = |path: String, text: String| Stub { path, text };
+    let of_parts = |up_path: String, down_path: String, verify_path: String| {
+        let up = file(up_path, up.text.clone());
+        let down = down.clone().map(|down| file(down_path, down.text));
+        let verify = verify.clone().map(|verify| file(verify_path, verify));
+        [Some(up), down, verify].into_iter().flatten().collect()
     };
     let three = |up: &str, down: &str, verify: &str| {
         let stem = format!("{version}_{name}");
         of_parts(format!("{stem}{up}"), format!("{stem}{down}"), format!("{stem}{verify}"))
     };
-    // Other tools' markers stand on separate lines; the rest is up to the author.
-    let halves = |up: &str, down: &str, down_alone: &str| {
-        let text = DOWN.replace("this file", "this half");
-        let down = if parts.down { format!("{down}-- {UNWRITTEN}{text}") } else { down_alone.to_owned() };
-        let text = format!("{up}-- {UNWRITTEN}{UP}{down}");
-        let file = Stub { path: format!("{version}_{name}.sql"), text };
-        let verify = parts.verify.then(|| stub(format!("{version}_{name}.verify.sql"), VERIFY));
+    let halves = || {
+        let text = halved(layout, &up, down.as_ref());
+        let file = file(format!("{version}_{name}.sql"), text);
+        let verify = verify.clone().map(|text| Stub { path: format!("{version}_{name}.verify.sql"), text });
         [Some(file), verify].into_iter().flatten().collect()
     };
     Some(match layout {
@@ -185,15 +236,36 @@ pub(super) fn files(
             of_parts(long("V"), long("U"), format!("V{short}.verify.sql"))
         }
         // refinery has no down scripts: a `U` is a separate migration.
-        Layout::Refinery => vec![stub(format!("V{version}__{name}.sql"), UP)],
-        Layout::Goose => halves("-- +goose Up\n", "\n-- +goose Down\n", ""),
-        Layout::Dbmate => {
-            // dbmate requires both markers.
-            halves("-- migrate:up\n", "\n-- migrate:down\n", "\n-- migrate:down\n")
-        }
-        Layout::Tern => halves("", "\n---- create above / drop below ----\n\n", ""),
+        Layout::Refinery => vec![file(format!("V{version}__{name}.sql"), up.text)],
+        Layout::Goose | Layout::Dbmate | Layout::Tern => halves(),
         _ => return None,
     })
+}
+
+/// The text of a file that holds both scripts. Other tools' markers stand on separate lines.
+pub(super) fn halved(layout: Layout, up: &ScriptHalf, down: Option<&ScriptHalf>) -> String {
+    let bare = |half: &ScriptHalf, mark: &'static str| if half.is_marked_bare { mark } else { "" };
+    let is_bare = |half: Option<&ScriptHalf>, mark| half.map_or("", |half| bare(half, mark));
+    let (above, between) = match layout {
+        Layout::Goose => {
+            // It applies to both halves.
+            let mark = bare(up, "-- +goose NO TRANSACTION\n");
+            (format!("-- +goose Up\n{mark}"), down.map(|_| "\n-- +goose Down\n".to_owned()))
+        }
+        Layout::Dbmate => {
+            let outside = " transaction:false";
+            // dbmate requires both markers.
+            let below = format!("\n-- migrate:down{}\n", is_bare(down, outside));
+            (format!("-- migrate:up{}\n", bare(up, outside)), Some(below))
+        }
+        _ => {
+            let outside = "---- tern: disable-tx ----\n";
+            let below = format!("\n---- create above / drop below ----\n\n{}", is_bare(down, outside));
+            (bare(up, outside).to_owned(), Some(below).filter(|_| down.is_some() || layout != Layout::Tern))
+        }
+    };
+    let down = down.map_or("", |down| &down.text);
+    format!("{above}{}{}{down}", up.text, between.unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::cli::connection::ConnectionProblem;
 use crate::cli::problem::Problem;
 use crate::cli::signals::Signal;
-use crate::cli::standalone::{Incomplete, Part, RenumberProblem};
+use crate::cli::standalone::{Incomplete, Part, RenumberProblem, RewriteProblem};
 use crate::error::Error;
 use crate::error::tests::{assert_snapshot, each, texts};
 use migrate_core::config::JudgeError;
@@ -59,6 +59,7 @@ each! { is_listed, examples, Problem:
     Problem::NotKept => Problem::NotKept;
     Problem::KeptEarlier { .. } => Problem::KeptEarlier { at: "2026-11-26T22:39:02Z".to_owned() };
     Problem::Renumber(_) => Problem::Renumber(RenumberProblem::Applied { name: name() });
+    Problem::Rewrite(_) => Problem::Rewrite(RewriteProblem::NothingApplied);
     Problem::Incomplete(_) => Problem::Incomplete(vec![
         Incomplete { name: name(), lacks: vec![Part::Down, Part::Verify] },
         Incomplete { name: "0003_c".to_owned(), lacks: vec![Part::Verify] },
@@ -100,12 +101,22 @@ each! { is_renumber, renumbers, RenumberProblem:
     RenumberProblem::Applied { .. } => RenumberProblem::Applied { name: name() };
 }
 
+each! { is_rewrite, unwritten, RewriteProblem:
+    RewriteProblem::NothingApplied => RewriteProblem::NothingApplied;
+    RewriteProblem::Layout { .. } => RewriteProblem::Layout { layout: "Rails".to_owned() };
+    RewriteProblem::Exists { .. } => RewriteProblem::Exists { path: "0003_b_index.up.sql".to_owned() };
+    RewriteProblem::Order { .. } =>
+        RewriteProblem::Order { found: "10_b_index, 9_b".to_owned(), expected: "9_b, 10_b_index".to_owned() };
+}
+
 #[test]
 fn every_problem_has_its_text_in_the_snapshot() {
     let connections = connections().into_iter().inspect(|problem| assert!(is_connection(problem)));
     let renumbers = renumbers().into_iter().inspect(|problem| assert!(is_renumber(problem)));
+    let unwritten = unwritten().into_iter().inspect(|problem| assert!(is_rewrite(problem)));
     let all = examples().into_iter().inspect(|problem| assert!(is_listed(problem)));
     let all = all.chain(connections.map(Problem::Connection)).chain(renumbers.map(Problem::Renumber));
+    let all = all.chain(unwritten.map(Problem::Rewrite));
     let text = |problem: Problem| format!("# {}\n{}", problem.kind(), texts(&problem));
     assert_snapshot("problems.txt", &all.map(text).collect::<String>());
 }

@@ -8,6 +8,7 @@ mod sarif;
 
 pub(crate) use complete::{Incomplete, Part};
 
+use super::rewrite::Rewriting;
 use crate::Reading;
 use crate::cli::answer::Answer;
 use crate::cli::exit::Exit;
@@ -31,7 +32,7 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = super::unused_over_files(&["folder", "set", "placeholder", "json", "color"]),
-    after_help = "Exit code 5 means that there is a problem, or that a migration lacks what --require names; 12 that there is a finding which --deny names.\n\nExamples:\n  migrate check --since 0042 --deny dangerous\n  migrate check --format github --deny very-risky\n  migrate check --explain drop-column\n  migrate check --json | jq .findings"
+    after_help = "Exit code 5 means that there is a problem, or that a migration lacks what --require names; 12 that there is a finding which --deny names.\n\nExamples:\n  migrate check --since 0042 --deny dangerous\n  migrate check --format github --deny very-risky\n  migrate check --since 0042 --fix --diff\n  migrate check --explain drop-column\n  migrate check --json | jq .findings"
 )]
 pub(super) struct Args {
     /// Fail if there is a finding of at least this risk
@@ -61,6 +62,12 @@ pub(super) struct Args {
     /// List the rules instead
     #[arg(long, conflicts_with = "format")]
     rules: bool,
+    /// Replace the scripts after --since with their safe versions: several migrations for one
+    #[arg(long, conflicts_with_all = ["format", "explain", "rules", "require", "deny"])]
+    fix: bool,
+    /// With --fix: show the changes, and write nothing
+    #[arg(long, requires = "fix")]
+    diff: bool,
 }
 
 /// The risk from which on findings fail the command.
@@ -103,6 +110,9 @@ impl Args {
         if self.rules {
             return Ok(rules::list());
         }
+        if self.fix {
+            return self.rewrite(folder, name, reading);
+        }
         match (read(folder, reading), self.format) {
             (Ok(directory), _) => self.judge(directory, folder, name),
             (Err(FolderError::Problems { problems, .. }), Format::Sarif) => {
@@ -143,6 +153,17 @@ impl Args {
         };
         let exit = if findings.is_denied() { Exit::Findings } else { Exit::Done };
         Ok(Answer { exit, raw, ..Answer::done(page, data) })
+    }
+
+    /// Replaces scripts with their safe versions.
+    fn rewrite(&self, folder: &Path, name: &str, reading: &Reading) -> Result<Answer, Problem> {
+        let directory = read(folder, reading)?;
+        let layout = directory.layout;
+        let set = Set::from(directory).named(name.to_owned());
+        let options = self.config(folder)?.options(&set)?;
+        let rewriting =
+            Rewriting { folder, layout, set: &set, options: &options, reading, only_diff: self.diff };
+        rewriting.run(folder::collect(folder)?)
     }
 
     /// The configuration of the project that the folder belongs to, with the options of the command line.

@@ -1,0 +1,64 @@
+//! The reasons why a folder is not rewritten.
+
+use migrate_core::advice::{Advice, Explain, Left, NextStep};
+use migrate_core::display::printable::Printable;
+use std::fmt;
+
+/// The reason why a folder is not rewritten.
+#[derive(Debug)]
+pub(crate) enum RewriteProblem {
+    /// Which migrations are applied is not known.
+    NothingApplied,
+    /// The layout has no files that a command writes.
+    Layout {
+        /// The layout.
+        layout: String,
+    },
+    /// A file of another migration has the name of a new one.
+    Exists {
+        /// The path.
+        path: String,
+    },
+    /// The layout would read the new files in another order.
+    Order {
+        /// The order in which they would be read.
+        found: String,
+        /// The intended order.
+        expected: String,
+    },
+}
+
+impl Explain for RewriteProblem {
+    fn fact(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
+        match self {
+            RewriteProblem::NothingApplied => {
+                f.write_str("it is not known which migrations are applied, and their files must not change")
+            }
+            RewriteProblem::Layout { layout } => write!(f, "the {layout} layout has no files to write"),
+            RewriteProblem::Exists { path } => {
+                write!(f, "`{path}` exists, and a new file would have its name")
+            }
+            RewriteProblem::Order { found, expected } => {
+                write!(f, "the new files would be read in another order: {found}; intended is {expected}")
+            }
+        }
+    }
+
+    fn left(&self) -> Left {
+        Left::Nothing
+    }
+
+    fn advice(&self) -> Advice {
+        match self {
+            RewriteProblem::NothingApplied => {
+                Advice::fix("name the last applied migration with --since VERSION")
+                    .or(NextStep::fix("give facts about the database with --facts FILE"))
+            }
+            RewriteProblem::Layout { .. } => Advice::fix("write the scripts by hand"),
+            RewriteProblem::Exists { .. } => Advice::fix("rename that file"),
+            RewriteProblem::Order { .. } => {
+                Advice::fix("give the migrations versions of the same length, and repeat the command")
+            }
+        }
+    }
+}
