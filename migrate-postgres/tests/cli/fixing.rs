@@ -84,8 +84,14 @@ async fn facts_tell_which_migrations_are_applied() {
     assert!(folder(&stage).contains("0003_email_constraint.up.sql"), "{}", folder(&stage));
 }
 
-/// Each layout with its files of two migrations, and the paths of the files after the rewrite.
-const LAYOUTS: &[(&str, &[(&str, &str)], &[&str])] = &[
+/// A layout, its files, and the paths of the files behind the first migration after the rewrite.
+type LayoutCase = (&'static str, &'static [File], &'static [&'static str]);
+
+/// A path and a text.
+type File = (&'static str, &'static str);
+
+/// Each layout; the first migration is applied.
+const LAYOUTS: &[LayoutCase] = &[
     (
         "folders",
         &[
