@@ -144,8 +144,7 @@ impl<'a> Judged<'a> {
         model: &Model,
         options: &LintOptions,
     ) -> Judged<'a> {
-        let mut model = model.clone();
-        model.settle();
+        let mut model = model.for_later(&place.script);
         let findings = script::judge(&place, &mut model, &mut Vec::new(), options);
         Judged { place, name: migration.name(), findings: Some(findings) }
     }

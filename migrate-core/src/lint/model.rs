@@ -31,6 +31,10 @@ impl Model {
         let mut facts = Facts::clone(facts);
         facts.server_version = options.server_version_or_facts();
         facts.is_utc = options.is_utc.or(facts.is_utc);
+        for (name, relation) in &mut facts.relations {
+            relation.origin = Some(name.clone());
+            relation.columns.iter_mut().flatten().for_each(|column| column.is_new = false);
+        }
         let mut model = Model { facts, code: BTreeMap::new() };
         model.settle();
         model
@@ -38,11 +42,15 @@ impl Model {
 
     /// Marks all objects created so far as in use.
     pub(super) fn settle(&mut self) {
-        self.facts.made.clear();
-        for (name, relation) in &mut self.facts.relations {
-            relation.origin = Some(name.clone());
-            relation.columns.iter_mut().flatten().for_each(|column| column.is_new = false);
-        }
+        self.facts.settle();
+    }
+
+    /// The state for a script that runs some time later: what it names, and what depends on it.
+    pub(super) fn for_later(&self, script: &Script) -> Model {
+        let names: BTreeSet<String> = names(script.text()).into_iter().collect();
+        let mut model = Model { facts: self.facts.around(&names), code: self.code.clone() };
+        model.settle();
+        model
     }
 
     /// Applies the statements of a script.
@@ -92,6 +100,7 @@ impl Model {
         // Includes the names in string constants.
         let words: BTreeSet<String> = code.iter().flat_map(|code| names(code)).collect();
         let all = inner.iter().any(dynamic::may_change_any);
+        self.facts.partial.retain(|name, _| !all && !words.contains(&name.name.to_ascii_lowercase()));
         for (name, relation) in &mut self.facts.relations {
             if !before.contains(name) {
                 relation.origin = Some(name.clone());

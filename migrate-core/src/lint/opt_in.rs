@@ -127,13 +127,8 @@ pub(super) fn find(statement: &Statement<'_>, found: &mut Vec<Found>) {
                 format!("values of {name} can be added later, but not removed"),
             );
         }
-        Kind::Update(update) => {
-            let mut names = BTreeSet::new();
-            if let Some(twice) = update.columns.iter().find(|name| !names.insert(name.folded())) {
-                let shown = format!("{}.{twice}", update.table.name);
-                add(&DUPLICATE_ASSIGNMENT, twice.span(), shown.clone(), format!("{shown} is assigned twice"));
-            }
-        }
+        Kind::Update(update) => twice(&update.table.name, &update.columns, statement.text, &mut add),
+        Kind::Insert(insert) => twice(&insert.table, &insert.columns, statement.text, &mut add),
         Kind::AlterRelation(alter) => {
             for action in &alter.actions {
                 let name = &alter.relation.name;
@@ -265,6 +260,17 @@ pub(super) fn separate(before: Option<&str>, statement: &Statement<'_>) -> Optio
         let message = format!("the statement before this one alters {}, too", name.written());
         Found::new(&SEPARATE_ALTERS, statement.span(), name.written(), message)
     })
+}
+
+/// Finds a column that occurs twice; parts of a column, `a.x` and `a[1]`, may.
+fn twice(table: &QualifiedName<'_>, columns: &[Name<'_>], text: &str, add: Add<'_>) {
+    let mut names = BTreeSet::new();
+    let is_part = |name: &&Name<'_>| text[name.span().end..].trim_start().starts_with(['.', '[']);
+    let mut whole = columns.iter().filter(|name| !is_part(name));
+    if let Some(twice) = whole.find(|name| !names.insert(name.folded())) {
+        let shown = format!("{}.{twice}", table.written());
+        add(&DUPLICATE_ASSIGNMENT, twice.span(), shown.clone(), format!("{shown} is assigned twice"));
+    }
 }
 
 fn inherits(table: &QualifiedName<'_>, parent: &QualifiedName<'_>, span: Span, add: Add<'_>) {

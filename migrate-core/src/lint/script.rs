@@ -14,7 +14,7 @@ use crate::set::options::Phase;
 use crate::set::script::Script;
 use crate::set::version::Version;
 use crate::sql::statement::{LexedStatement, ParsedStatement, Span, StatementKind};
-use crate::sql::{Locks, RelationLock, locks_of};
+use crate::sql::{Locks, RelationLock, TransactionMode, locks_of};
 use std::borrow::Cow;
 
 /// A statement as the rules see it.
@@ -114,8 +114,9 @@ pub(super) fn judge(
     let script = &*place.script;
     let (mut findings, mut blocks, mut tables) = (Vec::new(), false, Vec::new());
     let statements = script.statements();
+    let is_whole = script.transaction() == TransactionMode::Block;
     for unit in script.units() {
-        let mut transaction = Transaction::new(unit.is_bare());
+        let mut transaction = Transaction::new(unit.is_bare(), is_whole);
         for index in unit.statements() {
             let boundary = statements.at(index);
             let lexed = LexedStatement::new(boundary.text(script.text()));

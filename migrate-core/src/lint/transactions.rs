@@ -54,7 +54,7 @@ family! {
         happens: "Statements before the COMMIT stay applied if a later statement fails.",
         why: "The script ends its transaction itself.",
         safe: "Let the run manage the transaction, and split the script at the point of the commit.",
-        silent: "The script has no COMMIT.";
+        silent: "The script has neither COMMIT nor ROLLBACK, or is one transaction from BEGIN to COMMIT.";
     ENUM_VALUE_USED_EARLY = "enum-value-used-early", Dangerous, "all",
         happens: "The statement fails with SQLSTATE 55P04, and the script with it.",
         why: "A new enum value can be used only after commit, unless the type is new, too.",
@@ -92,6 +92,8 @@ family! {
 pub(super) struct Transaction {
     /// True for a single statement outside of a transaction block.
     is_bare: bool,
+    /// True if the script is one transaction.
+    is_whole: bool,
     /// The locks that block reads or writes.
     locks: HeldLocks<String>,
     /// Constraints that were added NOT VALID, with their tables.
@@ -105,9 +107,17 @@ pub(super) struct Transaction {
 }
 
 impl Transaction {
-    pub(super) fn new(is_bare: bool) -> Transaction {
+    pub(super) fn new(is_bare: bool, is_whole: bool) -> Transaction {
         let locks = HeldLocks::new(!is_bare);
-        Transaction { is_bare, locks, unchecked: Vec::new(), values: Vec::new(), named: false, altered: None }
+        Transaction {
+            is_bare,
+            is_whole,
+            locks,
+            unchecked: Vec::new(),
+            values: Vec::new(),
+            named: false,
+            altered: None,
+        }
     }
 
     fn take(&mut self, statement: &Statement<'_>, line: u32) {
@@ -146,7 +156,7 @@ pub(super) fn find(
     transaction: &mut Transaction,
     found: &mut Vec<Found>,
 ) {
-    found.extend(alone(statement));
+    found.extend(alone(statement).filter(|of| of.rule != &COMMIT_IN_SCRIPT || !transaction.is_whole));
     found.extend(timeouts::find(statement));
     found.extend(opt_in::separate(transaction.altered.as_deref(), statement));
     rows(statement, found);
@@ -178,7 +188,14 @@ fn alone(statement: &Statement<'_>) -> Option<Found> {
             &COMMIT_IN_SCRIPT,
             span,
             "COMMIT",
-            "the script ends its transaction itself".to_owned(),
+            "the script ends its transaction itself: what is before stays if a later statement fails"
+                .to_owned(),
+        )),
+        Kind::Transaction(TransactionControl::Rollback { .. }) => Some(Found::new(
+            &COMMIT_IN_SCRIPT,
+            span,
+            "ROLLBACK",
+            "the script undoes the statements before".to_owned(),
         )),
         Kind::Transaction(TransactionControl::Prepare(_))
         | Kind::Discard { .. }

@@ -201,3 +201,28 @@ fn what_the_script_itself_made_is_no_loss() {
         assert!(findings.iter().all(|finding| finding.risk < Risk::Dangerous), "{kept}: {findings:?}");
     }
 }
+
+#[test]
+fn a_check_of_a_table_that_the_set_did_not_create_is_followed_too() {
+    let add = "ALTER TABLE old ADD CONSTRAINT age_set CHECK (age IS NOT NULL) NOT VALID";
+    let validate = "ALTER TABLE old VALIDATE CONSTRAINT age_set";
+    let set_it = "ALTER TABLE old ALTER age SET NOT NULL";
+    let has = |scripts: &[&str]| ids(scripts).contains(&"not-null-scans");
+    assert!(has(&[set_it]) && has(&[add, set_it]));
+    assert!(!has(&[add, validate, set_it]));
+    assert!(!has(&[
+        "ALTER TABLE old ADD CONSTRAINT a NOT NULL age NOT VALID",
+        "ALTER TABLE old VALIDATE CONSTRAINT a",
+        set_it
+    ]));
+    for between in [
+        "ALTER TABLE old DROP CONSTRAINT age_set",
+        "ALTER TABLE old RENAME age TO years",
+        "DROP TABLE old",
+        "DO $$ BEGIN ALTER TABLE old DROP CONSTRAINT age_set; END $$",
+    ] {
+        assert!(has(&[add, validate, between, set_it]), "{between}");
+    }
+    let renamed = ["ALTER TABLE old RENAME TO older", "ALTER TABLE older ALTER age SET NOT NULL"];
+    assert!(!has(&[add, validate, renamed[0], renamed[1]]));
+}

@@ -88,6 +88,11 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     (
         "volatile-default",
+        "ALTER TABLE t ADD z float8[] DEFAULT CAST(ARRAY[random()] AS float8[])",
+        "ALTER TABLE t ADD z int[] DEFAULT CAST(ARRAY[] AS int[])",
+    ),
+    (
+        "volatile-default",
         "ALTER TABLE t ADD z float8[] DEFAULT ARRAY[random()]",
         "ALTER TABLE t ADD z text DEFAULT lower('X')",
     ),
@@ -170,7 +175,12 @@ const CASES: &[(&str, &str, &str)] = &[
         "CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON t (n)",
         "CREATE INDEX CONCURRENTLY i ON t (n)",
     ),
-    ("commit-in-script", "BEGIN; INSERT INTO r VALUES (1); COMMIT", "INSERT INTO r VALUES (1)"),
+    (
+        "commit-in-script",
+        "BEGIN; INSERT INTO r VALUES (1); COMMIT; INSERT INTO r VALUES (2)",
+        "BEGIN; INSERT INTO r VALUES (1); COMMIT",
+    ),
+    ("commit-in-script", "INSERT INTO r VALUES (1); ROLLBACK", "SAVEPOINT s; SELECT 1; ROLLBACK TO s"),
     (
         "enum-value-used-early",
         "ALTER TYPE mood ADD VALUE 'b'; INSERT INTO t (v) VALUES ('b')",
@@ -327,6 +337,11 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     ("mixed-case-name", "CREATE TABLE \"Users\" ()", "CREATE TABLE Users ()"),
     ("mixed-case-name", "ALTER TABLE t RENAME a TO \"userId\"", "ALTER TABLE t RENAME a TO \"user\""),
+    (
+        "duplicate-assignment",
+        "INSERT INTO t (a, a) VALUES (1, 2)",
+        "UPDATE t SET a[1] = 1, a[2] = 2, b.x = 1, b.y = 2",
+    ),
     ("duplicate-assignment", "UPDATE t SET a = 1, A = 2", "UPDATE t SET a = 1, n = 2"),
     ("create-enum", "CREATE TYPE m AS ENUM ('a')", "CREATE TYPE m AS (a int)"),
     (

@@ -56,6 +56,8 @@ pub(super) struct Target<'f> {
     pub(super) shown: String,
     pub(super) object: ObjectName,
     pub(super) presence: Presence<'f>,
+    /// What statements showed about a relation that is not known.
+    pub(super) partial: Option<&'f Relation>,
 }
 
 impl<'f> Target<'f> {
@@ -95,7 +97,8 @@ impl<'f> Analysis<'f> {
     pub(super) fn target(&self, name: &QualifiedName<'_>) -> Target<'f> {
         let schema = name.schema().map(|schema| schema.folded().into_owned());
         let object = self.facts.resolve(schema.as_deref(), &name.name().folded());
-        Target { shown: name.written(), presence: self.facts.presence(&object), object }
+        let (presence, partial) = (self.facts.presence(&object), self.facts.partial.get(&object));
+        Target { shown: name.written(), presence, partial, object }
     }
 
     /// An object in the same schema as a relation: the grammar does not allow a schema for an index or a
@@ -109,6 +112,7 @@ impl<'f> Analysis<'f> {
         Target {
             shown: self.facts.shown(object),
             presence: self.facts.presence(object),
+            partial: self.facts.partial.get(object),
             object: object.clone(),
         }
     }

@@ -142,14 +142,11 @@ pub(super) fn alter<'f>(
 
 /// The cost of `SET NOT NULL`: a scan, unless a check constraint valid for all rows makes it unnecessary.
 pub(super) fn set_not_null(table: &Target<'_>, column: &str) -> Cost {
-    match table.relation() {
+    match table.relation().or(table.partial) {
+        Some(relation) if Facts::is_proven_not_null(relation, column) => Cost::CATALOG,
         Some(relation) if relation.columns.is_some() => {
             let is_stored = relation.kind != RelationKind::Partitioned;
-            if Facts::is_proven_not_null(relation, column) || !is_stored {
-                Cost::CATALOG
-            } else {
-                Cost::of(TableScan::Scan)
-            }
+            Cost::of(if is_stored { TableScan::Scan } else { TableScan::Catalog })
         }
         _ => Cost::or(TableScan::Scan, TableScan::Catalog, "unless a valid CHECK constraint excludes nulls"),
     }

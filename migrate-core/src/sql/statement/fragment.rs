@@ -176,6 +176,7 @@ const NO_FUNCTIONS: &[&str] = &[
     "between",
     "by",
     "case",
+    "cast",
     "check",
     "distinct",
     "else",

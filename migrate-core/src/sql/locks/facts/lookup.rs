@@ -9,6 +9,10 @@ use std::collections::BTreeSet;
 /// A limit for nested domains and nested function calls that no real schema exceeds.
 const DEEPEST: usize = 16;
 
+/// So many steps lead from a relation to those that a statement on it locks: to its view, and to the view of
+/// that; to its partition, and to the index of that. A longer chain of foreign keys does not count.
+const NEAR: usize = 2;
+
 /// The result of looking up a name.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::sql::locks) enum Presence<'f> {
@@ -54,6 +58,41 @@ impl Facts {
             Some(relation) => Presence::Known(relation),
             None if self.is_complete => Presence::Missing,
             None => Presence::Unknown,
+        }
+    }
+
+    /// The facts about the relations with these names, and about those that statements on them may concern.
+    pub(crate) fn around(&self, names: &BTreeSet<String>) -> Facts {
+        let mut near: BTreeSet<&ObjectName> =
+            self.relations.keys().filter(|of| names.contains(&of.name)).collect();
+        for _ in 0..NEAR {
+            let mut next = BTreeSet::new();
+            for (name, relation) in &self.relations {
+                let of_constraints = relation.constraints.iter().filter_map(|of| of.references.as_ref());
+                let others = relation.parents.iter().chain(&relation.table).chain(of_constraints);
+                let mut others = others.chain(relation.reads.iter().map(|(read, _)| read));
+                let is_near = near.contains(name);
+                if is_near {
+                    next.extend(others.filter(|other| !near.contains(other)));
+                } else if others.any(|other| near.contains(other)) {
+                    next.insert(name);
+                }
+            }
+            near.extend(next);
+        }
+        let of = |name: &ObjectName| Some((name.clone(), self.relations.get(name)?.clone()));
+        Facts {
+            relations: near.into_iter().filter_map(of).collect(),
+            types: self.types.clone(),
+            functions: self.functions.clone(),
+            search_path: self.search_path.clone(),
+            server_version: self.server_version,
+            is_utc: self.is_utc,
+            is_complete: self.is_complete,
+            partial: self.partial.clone(),
+            made: self.made.clone(),
+            fresh: self.fresh.clone(),
+            ..Facts::default()
         }
     }
 

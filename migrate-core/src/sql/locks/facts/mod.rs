@@ -66,6 +66,12 @@ pub struct Facts {
     pub is_complete: bool,
     /// The objects that followed statements created, by kind and folded name: nobody uses them yet.
     pub(crate) made: BTreeSet<(String, String)>,
+    /// The relations that followed statements created or added columns to since the last
+    /// [`settle`](Facts::settle).
+    fresh: Vec<ObjectName>,
+    /// The CHECK constraints that followed statements added to tables that they did not create, as far as they
+    /// show.
+    pub(crate) partial: BTreeMap<ObjectName, Relation>,
 }
 
 /// The known facts about a function.

@@ -57,7 +57,7 @@ impl Facts {
             }
             StatementKind::CreateSequence(create) => {
                 let name = self.new_name(&create.name);
-                self.relations.entry(name).or_insert_with(|| Relation::new(RelationKind::Sequence));
+                self.add_relation(name, Relation::new(RelationKind::Sequence));
             }
             StatementKind::AlterRelation(alter) => self.alter_relation(alter),
             StatementKind::AlterDomain(alter) => self.alter_domain(alter),
@@ -88,6 +88,23 @@ impl Facts {
         self.resolve(schema.as_deref(), &name.name().folded())
     }
 
+    /// Adds a relation, unless it exists.
+    fn add_relation(&mut self, name: ObjectName, relation: Relation) {
+        self.fresh.push(name.clone());
+        self.relations.entry(name).or_insert(relation);
+    }
+
+    /// Marks all objects that followed statements created as in use.
+    pub(crate) fn settle(&mut self) {
+        self.made.clear();
+        for name in std::mem::take(&mut self.fresh) {
+            if let Some(relation) = self.relations.get_mut(&name) {
+                relation.columns.iter_mut().flatten().for_each(|column| column.is_new = false);
+                relation.origin = Some(name);
+            }
+        }
+    }
+
     fn create_table(&mut self, create: &CreateTable<'_>) {
         let name = self.new_name(&create.name);
         if self.relations.contains_key(&name) {
@@ -111,7 +128,7 @@ impl Facts {
         table.parents.clone_from(&templates);
         templates.extend(create.likes.iter().map(|like| self.existing(&like.table)));
         table.columns = self.columns_of_new(create, &templates);
-        self.relations.insert(name.clone(), table);
+        self.add_relation(name.clone(), table);
         for column in &create.columns {
             self.add_column_parts(&name, column);
         }
@@ -144,7 +161,8 @@ impl Facts {
             sequence.table = Some(table.clone());
             sequence.table_columns = vec![name.clone()];
             let object = ObjectName::new(table.schema.clone(), format!("{}_{name}_seq", table.name));
-            self.relations.insert(object, sequence);
+            self.relations.remove(&object);
+            self.add_relation(object, sequence);
         }
         for constraint in &column.constraints {
             self.add_constraint(table, constraint, Some(&name));
@@ -195,7 +213,7 @@ impl Facts {
             index.table = Some(table.clone());
             index.table_columns.clone_from(&constraint.columns);
             index.is_unique = kind != Kind::Exclusion;
-            self.relations.entry(ObjectName::new(table.schema.clone(), name)).or_insert(index);
+            self.add_relation(ObjectName::new(table.schema.clone(), name), index);
         }
         let Some(relation) = self.relations.get_mut(table) else { return };
         if matches!(kind, Kind::PrimaryKey | Kind::NotNull) && constraint.is_validated {
@@ -248,7 +266,7 @@ impl Facts {
             };
             let object = ObjectName::new(of.schema.clone(), name);
             index.table = Some(of);
-            self.relations.entry(object).or_insert(index);
+            self.add_relation(object, index);
         }
     }
 
@@ -266,8 +284,10 @@ impl Facts {
                 reads.push((object.clone(), if takes_all { Vec::new() } else { read.collect() }));
             }
         }
-        let view = self.relations.entry(name).or_insert_with(|| Relation::new(kind));
-        view.reads = reads;
+        self.add_relation(name.clone(), Relation::new(kind));
+        if let Some(view) = self.relations.get_mut(&name) {
+            view.reads = reads;
+        }
     }
 
     fn create_routine(&mut self, create: &CreateRoutine<'_>) {
@@ -319,6 +339,9 @@ impl Facts {
     fn alter_relation(&mut self, alter: &AlterRelation<'_>) {
         let name = self.existing(&alter.relation.name);
         if !self.relations.contains_key(&name) {
+            if !self.is_complete {
+                self.alter_unknown(name, alter);
+            }
             return;
         }
         for action in &alter.actions {
@@ -327,6 +350,34 @@ impl Facts {
                 tables.extend(self.descendants(&name).into_iter().cloned());
             }
             self.alter(&name, &tables, &action.kind);
+        }
+    }
+
+    /// Follows the checks of a table that followed statements did not create.
+    fn alter_unknown(&mut self, name: ObjectName, alter: &AlterRelation<'_>) {
+        let mut relation = self.partial.remove(&name).unwrap_or_else(|| Relation::new(RelationKind::Table));
+        let checks = &mut relation.constraints;
+        let mut new_name = name;
+        for action in &alter.actions {
+            match &action.kind {
+                Action::AddConstraint(added) => checks.extend(check_of(added)),
+                Action::ValidateConstraint { name } => {
+                    let is_it = |of: &&mut ConstraintFacts| of.name.as_deref() == Some(&*name.folded());
+                    checks.iter_mut().filter(is_it).for_each(|of| of.is_validated = true);
+                }
+                Action::DropConstraint { name, .. } => {
+                    checks.retain(|of| of.name.as_deref() != Some(&*name.folded()));
+                }
+                Action::DropColumn { .. } | Action::RenameColumn { .. } | Action::RenameConstraint { .. } => {
+                    checks.clear();
+                }
+                Action::RenameTo { to } => new_name = ObjectName::new(new_name.schema, to.folded()),
+                Action::SetSchema { schema } => new_name = ObjectName::new(schema.folded(), new_name.name),
+                _ => {}
+            }
+        }
+        if !relation.constraints.is_empty() {
+            self.partial.insert(new_name, relation);
         }
     }
 
@@ -425,6 +476,7 @@ impl Facts {
         }
         if let Some(columns) = &mut relation.columns {
             columns.push(new_column(column));
+            self.fresh.push(table.clone());
         }
         self.add_column_parts(table, column);
     }
@@ -483,6 +535,7 @@ impl Facts {
 
     fn rename(&mut self, old: &ObjectName, new: &ObjectName) {
         let Some(relation) = self.relations.remove(old) else { return };
+        self.fresh.push(new.clone());
         self.relations.insert(new.clone(), relation);
         let replace = |name: &mut ObjectName| {
             if name == old {
@@ -551,6 +604,7 @@ impl Facts {
     /// Drops a relation, its partitions, indexes and sequences, the views that read it, and the foreign keys
     /// that reference it.
     fn drop_relation(&mut self, name: &ObjectName) {
+        self.partial.remove(name);
         let mut gone: Vec<ObjectName> = vec![name.clone()];
         gone.extend(self.descendants(name).into_iter().cloned());
         gone.extend(self.readers(name, None).into_iter().cloned());
@@ -602,6 +656,19 @@ fn kind_and_columns(kind: &ConstraintKind<'_>) -> (Kind, Vec<String>) {
         ConstraintKind::Exclude(_) => (Kind::Exclusion, Vec::new()),
         ConstraintKind::ForeignKey(key) => (Kind::ForeignKey, names(&key.columns)),
     }
+}
+
+/// The facts about a named CHECK, or about a named NOT NULL, which says the same.
+fn check_of(added: &statement::Constraint<'_>) -> Option<ConstraintFacts> {
+    let expression = match &added.kind {
+        ConstraintKind::Check { expression } => expression.text().to_owned(),
+        ConstraintKind::NotNull { column: Some(column) } => format!("{column} IS NOT NULL"),
+        _ => return None,
+    };
+    let mut check = ConstraintFacts::new(Some(added.name?.folded().into_owned()), Kind::Check, Vec::new());
+    check.is_validated = added.not_valid.is_none() && added.enforced != Some(false);
+    check.expression = Some(expression);
+    Some(check)
 }
 
 /// The name that the server gives an unnamed constraint (`ChooseConstraintName`), unless it is taken.
