@@ -6,8 +6,8 @@ use super::script::{Found, Statement};
 use crate::set::options::Phase;
 use crate::sql::statement::{
     AlterAction, AlterActionKind as Action, AlterRelation, AlterType, ColumnChange, ColumnDefinition,
-    ConstraintKind, DomainChange, DropObjects, Name, ObjectChange, ObjectKind, QualifiedName, RowSecurity,
-    StatementKind as Kind, TypeChange, TypeName,
+    ConstraintKind, DomainChange, DropObjects, Name, ObjectChange, ObjectKind, PrivilegeTarget,
+    QualifiedName, RowSecurity, StatementKind as Kind, TypeChange, TypeName,
 };
 
 family! {
@@ -134,8 +134,9 @@ pub(super) fn find(statement: &Statement<'_>, found: &mut Vec<Found>) {
         }
         Kind::Drop(drop) => objects(statement, drop, found),
         Kind::Privileges(change) if !change.is_grant => {
-            let names = change.on.as_ref().map(|on| &on.names[..]).unwrap_or_default();
-            if names.is_empty() || !names.iter().all(|name| statement.model.is_new(name)) {
+            let is_of_tables = |on: &&PrivilegeTarget<'_>| on.kind.is_relation() && !on.in_schema;
+            let tables = change.on.as_ref().filter(is_of_tables).map(|on| &on.names[..]).unwrap_or_default();
+            if tables.is_empty() || !tables.iter().all(|name| statement.model.is_new(name)) {
                 let message = format!("{} is denied from now on", change.privileges.text());
                 found.push(Found::new(&REVOKE, statement.span(), change.grantees.text(), message));
             }

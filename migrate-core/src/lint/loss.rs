@@ -110,6 +110,14 @@ pub(super) fn find(statement: &Statement<'_>, found: &mut Vec<Found>) {
         _ => {}
     }
     found.extend(catalog(statement));
+    if let Kind::Merge(merge) = &statement.parsed.kind
+        && statement.parsed.all.has_word("DELETE")
+        && !statement.model.is_new(&merge.table.name)
+    {
+        let table = merge.table.name.written();
+        let message = format!("the rows of {table} that match the condition are deleted");
+        found.push(Found::new(&DELETE_ROWS, statement.span(), table, message));
+    }
     let own = lost.iter().filter(|loss| !loss.goes_along);
     found.extend(own.filter_map(|loss| in_rows(statement, loss)));
 }

@@ -139,9 +139,9 @@ impl Model {
         self.relation(table)?.size
     }
 
-    /// True if a relation is new: created by this script or this run, and not in use yet.
+    /// True if nobody uses a relation: this script or this run created it, or it certainly does not exist.
     pub(super) fn is_new(&self, name: &QualifiedName<'_>) -> bool {
-        self.relation(name).is_some_and(|relation| relation.origin.is_none())
+        self.relation(name).map_or(self.facts.is_complete, |relation| relation.origin.is_none())
     }
 
     /// True if an object is new: created by this script or this run, and not in use yet.
@@ -150,10 +150,13 @@ impl Model {
     }
 }
 
-/// The words and quoted names of code, in lower case, including those in its string constants.
+/// The words and quoted names of code, as written and in lower case, including those in its string constants.
 fn names(code: &str) -> Vec<String> {
     let written = code.replace(['$', '\''], " ");
     let is_name = |token: &Token| matches!(token.kind, TokenKind::Word | TokenKind::QuotedIdentifier);
-    let name = |token: Token| token.text(&written).trim_matches('"').to_ascii_lowercase();
-    tokens(&written).filter(is_name).map(name).collect()
+    let name = |token: Token| {
+        let name = token.text(&written).trim_matches('"');
+        [name.to_ascii_lowercase(), name.to_owned()]
+    };
+    tokens(&written).filter(is_name).flat_map(name).collect()
 }

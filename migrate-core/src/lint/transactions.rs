@@ -107,17 +107,22 @@ pub(super) struct Transaction {
 }
 
 impl Transaction {
-    pub(super) fn new(is_bare: bool, is_whole: bool) -> Transaction {
+    pub(super) fn new(is_bare: bool) -> Transaction {
         let locks = HeldLocks::new(!is_bare);
         Transaction {
             is_bare,
-            is_whole,
+            is_whole: false,
             locks,
             unchecked: Vec::new(),
             values: Vec::new(),
             named: false,
             altered: None,
         }
+    }
+
+    /// Says that it is the only transaction of its script.
+    pub(super) fn as_whole(self, is_whole: bool) -> Transaction {
+        Transaction { is_whole, ..self }
     }
 
     fn take(&mut self, statement: &Statement<'_>, line: u32) {

@@ -7,7 +7,7 @@ use migrate_core::{Migration, Script, Set, SqlMigration, Version};
 use std::sync::Arc;
 
 /// A set of migrations, each with an up and a down script.
-fn set(scripts: &[(&str, &str)]) -> Set {
+pub(crate) fn set(scripts: &[(&str, &str)]) -> Set {
     let migrations = scripts.iter().enumerate().map(|(at, (up, down))| {
         let version = (at + 1).to_string();
         let up = Script::of_up_text(format!("{version}.up.sql"), (*up).to_owned()).unwrap();

@@ -154,3 +154,24 @@ fn work_on_a_small_table_is_a_short_lock() {
         assert_eq!(risk(rows, bytes, "CREATE INDEX i ON t (a)").risk, Risk::Dangerous, "{rows:?} {bytes}");
     }
 }
+
+#[test]
+fn what_certainly_does_not_exist_cannot_be_lost_or_broken() {
+    let known = facts("CREATE TABLE \"Users\" (id int)");
+    for harmless in [
+        "DROP TABLE IF EXISTS nosuch",
+        "ALTER TABLE IF EXISTS nosuch DROP COLUMN a, ADD b int UNIQUE",
+        "ALTER TABLE IF EXISTS nosuch RENAME TO other",
+        "DROP VIEW IF EXISTS nosuch CASCADE",
+    ] {
+        assert_eq!(findings(&[harmless], &LintOptions::new().facts(known.clone())), [], "{harmless}");
+        assert!(!ids(&[harmless]).is_empty(), "{harmless}");
+    }
+    let revoked =
+        findings(&["REVOKE ALL ON SCHEMA public FROM app"], &LintOptions::new().facts(known.clone()));
+    assert_eq!(revoked.len(), 1);
+    // A quoted name is known in a down script, too.
+    let set = crate::down::set(&[("SELECT 1", "CREATE INDEX i ON \"Users\" (id)")]);
+    let found = judged(&set, &LintOptions::new().facts(known)).findings;
+    assert_eq!(found.iter().map(|finding| finding.rule.id).collect::<Vec<_>>(), ["index-not-concurrent"]);
+}

@@ -204,6 +204,11 @@ const CASES: &[(&str, &str, &str)] = &[
     ("delete-all-rows", "DELETE FROM t WHERE true", "DELETE FROM t WHERE id = 1"),
     ("overwrite-values", "UPDATE t SET a = 1", "ALTER TABLE t ADD z int; UPDATE t SET z = a"),
     ("delete-rows", "DELETE FROM t WHERE id = 1", "DELETE FROM t"),
+    (
+        "delete-rows",
+        "MERGE INTO t USING r ON t.r = r.id WHEN MATCHED THEN DELETE",
+        "MERGE INTO t USING r ON t.r = r.id WHEN MATCHED THEN UPDATE SET a = 1",
+    ),
     ("drop-cascade", "DROP VIEW vw CASCADE", "DROP VIEW vw"),
     ("drop-cascade", "TRUNCATE r CASCADE", "TRUNCATE r, t"),
     ("drop-key", "ALTER TABLE t DROP CONSTRAINT t_pkey", "ALTER TABLE t DROP CONSTRAINT k_set"),

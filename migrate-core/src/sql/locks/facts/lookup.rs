@@ -28,14 +28,14 @@ impl Facts {
         Facts::default()
     }
 
-    /// True if a followed statement created this object, which nobody uses yet.
+    /// True if nobody uses this object: a followed statement created it, or it certainly does not exist.
     pub(crate) fn is_made(&self, kind: ObjectKind, name: &QualifiedName<'_>) -> bool {
         let relation = || {
             let schema = name.schema().map(|schema| schema.folded().into_owned());
             self.relations.get(&self.resolve(schema.as_deref(), &name.name().folded()))
         };
-        self.made.contains(&(kind.as_sql(), name.folded()))
-            || kind.is_relation() && relation().is_some_and(|relation| relation.origin.is_none())
+        let is_unused = || relation().map_or(self.is_complete, |relation| relation.origin.is_none());
+        self.made.contains(&(kind.as_sql(), name.folded())) || kind.is_relation() && is_unused()
     }
 
     /// The object that a name refers to, whether it exists or not. A name without a schema is looked up in
