@@ -116,7 +116,7 @@ pub(super) fn judge(
     let statements = script.statements();
     let is_whole = script.transaction() == TransactionMode::Block;
     for unit in script.units() {
-        let mut transaction = Transaction::new(unit.is_bare()).as_whole(is_whole);
+        let mut transaction = Transaction::new(unit.is_bare()).whole(is_whole);
         for index in unit.statements() {
             let boundary = statements.at(index);
             let lexed = LexedStatement::new(boundary.text(script.text()));

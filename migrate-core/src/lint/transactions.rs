@@ -121,7 +121,7 @@ impl Transaction {
     }
 
     /// Says that it is the only transaction of its script.
-    pub(super) fn as_whole(self, is_whole: bool) -> Transaction {
+    pub(super) fn whole(self, is_whole: bool) -> Transaction {
         Transaction { is_whole, ..self }
     }
 
