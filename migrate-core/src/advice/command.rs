@@ -110,6 +110,8 @@ impl Setting {
             | Setting::HistorySchema
             | Setting::HistoryTable
             | Setting::AdoptFrom
+            | Setting::AdoptTable
+            | Setting::ForeignHistory
             | Setting::Scratch
             | Setting::BackupPrograms
             | Setting::SetName

@@ -30,6 +30,10 @@ pub enum Setting {
     HistoryTable,
     /// The tool whose history is adopted.
     AdoptFrom,
+    /// The table of that tool.
+    AdoptTable,
+    /// The tool whose table is kept as the history.
+    ForeignHistory,
     /// The scratch database for a comparison.
     Scratch,
     /// The directory of `pg_dump`.
@@ -46,7 +50,7 @@ pub enum Setting {
 
 impl Setting {
     /// All settings.
-    pub const ALL: [Setting; 18] = [
+    pub const ALL: [Setting; 20] = [
         Setting::LockWait,
         Setting::RetryFor,
         Setting::StatementTimeout,
@@ -59,6 +63,8 @@ impl Setting {
         Setting::HistorySchema,
         Setting::HistoryTable,
         Setting::AdoptFrom,
+        Setting::AdoptTable,
+        Setting::ForeignHistory,
         Setting::Scratch,
         Setting::BackupPrograms,
         Setting::SetName,
@@ -82,6 +88,8 @@ impl Setting {
             Setting::HistorySchema => "history_schema",
             Setting::HistoryTable => "history_table",
             Setting::AdoptFrom => "adopt_from",
+            Setting::AdoptTable => "adopt_table",
+            Setting::ForeignHistory => "foreign_history",
             Setting::Scratch => "scratch",
             Setting::BackupPrograms => "backup_programs",
             Setting::SetName => "set",
@@ -107,9 +115,11 @@ impl Setting {
             | Setting::AllowOutOfOrder
             | Setting::IgnoreForeignHistory
             | Setting::HistorySchema
-            | Setting::HistoryTable => call(self.word()),
+            | Setting::HistoryTable
+            | Setting::ForeignHistory => call(self.word()),
+            Setting::AdoptTable => "ToolTable::table".to_owned(),
             Setting::AdoptFrom => match value {
-                Some(tool) => format!("adopt_from(tools::{tool}())"),
+                Some(tool) => format!("adopt_from(tools::{}())", tool.replace('-', "_")),
                 None => "adopt_from".to_owned(),
             },
             Setting::IncludingMarked => "Down::including_marked".to_owned(),
@@ -139,6 +149,8 @@ impl Setting {
             | Setting::IncludingMarked
             | Setting::IgnoreForeignHistory
             | Setting::AdoptFrom
+            | Setting::AdoptTable
+            | Setting::ForeignHistory
             | Setting::Scratch
             | Setting::BackupPrograms
             | Setting::Placeholder
@@ -170,6 +182,8 @@ impl Setting {
             Setting::HistorySchema => "--history-schema",
             Setting::HistoryTable => "--history-table",
             Setting::AdoptFrom => "--from",
+            Setting::AdoptTable => "--table",
+            Setting::ForeignHistory => "--history",
             Setting::Scratch => "--scratch",
             Setting::BackupPrograms => "--pg-bin",
             Setting::SetName => "--set",
@@ -182,7 +196,7 @@ impl Setting {
     fn at_command_line(self, value: Option<&str>) -> String {
         match (self, value) {
             (Setting::Placeholder | Setting::Placeholders, Some(name)) => format!("--placeholder {name}=…"),
-            (Setting::AdoptFrom, Some(tool)) => format!("--from {}", tool.replace('_', "-")),
+            (Setting::AdoptFrom, Some(tool)) => format!("--from {tool}"),
             (_, Some(value)) => format!("{} {value}", self.option()),
             (_, None) => self.option().to_owned(),
         }

@@ -32,6 +32,18 @@ impl Cause {
         }
     }
 
+    /// The cause with this identifier.
+    pub fn of_word(word: &str) -> Option<Cause> {
+        let all = [
+            Cause::StatementTimeout,
+            Cause::Canceled,
+            Cause::MigrationLimit,
+            Cause::RunLimit,
+            Cause::MissingExtension,
+        ];
+        all.into_iter().find(|cause| cause.word() == word)
+    }
+
     /// A phrase for people.
     pub fn phrase(self) -> &'static str {
         match self {

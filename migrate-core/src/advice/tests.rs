@@ -84,11 +84,12 @@ fn steps() -> Vec<NextStep> {
     steps.extend(Setting::ALL.map(|setting| NextStep::set(setting, "change it")));
     // Those whose value an error knows.
     let known = [Setting::HistorySchema, Setting::HistoryTable, Setting::AdoptFrom, Setting::Placeholder];
-    let given = |setting| NextStep::settings(vec![(setting, Some("golang_migrate".to_owned()))], "give it");
+    let given = |setting| NextStep::settings(vec![(setting, Some("golang-migrate".to_owned()))], "give it");
     steps.extend(known.map(given));
     steps.extend([
         NextStep::settle("0002", "0002_b", 1, Some(3)),
         NextStep::settle_in_doubt("0002", "0002_b", 1, Some(3)),
+        NextStep::settle_in_doubt("0002", "0002_b", 1, Some(3)).while_reverting(true),
     ]);
     steps
 }

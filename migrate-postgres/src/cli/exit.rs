@@ -128,6 +128,11 @@ impl Exit {
     pub(super) fn of(problem: &Problem) -> Exit {
         match problem {
             Problem::Migrate(error) => Exit::of_error(error),
+            // What refuses promises that nothing was changed.
+            Problem::Rebuilding { error, .. } => match Exit::of_error(error) {
+                Exit::Refused => Exit::Error,
+                exit => exit,
+            },
             Problem::Folder(migrate_core::FolderError::Problems { .. })
             | Problem::NotDevelopment { .. }
             | Problem::NotConfirmed { .. }

@@ -130,20 +130,12 @@ pub(super) fn error(problem: &Problem) -> Value {
     let message = advice::message(problem).to_string();
     let mut value = json!({ "kind": problem.kind(), "message": message, "left": left(problem.left()) });
     match problem {
-        Problem::Migrate(Error::Failed(failure)) | Problem::Refuted(failure) => {
-            value["failure"] = self::failure(failure);
+        Problem::Migrate(error) => put_error(&mut value, error),
+        Problem::Rebuilding { database, error } => {
+            value["emptied"] = json!(database);
+            put_error(&mut value, error);
         }
-        Problem::Migrate(Error::Stopped(stopped)) => {
-            value["report"] = report(&stopped.committed.report);
-            value["part"] = stopped.committed.part.as_ref().map_or(Value::Null, part);
-        }
-        Problem::Migrate(Error::LockWait { waited, holder: by }) => {
-            value["waited_seconds"] = seconds(*waited);
-            value["holder"] = holder(by);
-        }
-        Problem::Migrate(Error::Differs { differences, .. }) => {
-            value["differences"] = self::differences(differences);
-        }
+        Problem::Refuted(failure) => value["failure"] = self::failure(failure),
         Problem::Folder(FolderError::Problems { problems, .. }) => {
             value["problems"] = problems.iter().map(self::problem).collect();
         }
@@ -153,6 +145,23 @@ pub(super) fn error(problem: &Problem) -> Value {
         _ => {}
     }
     value
+}
+
+/// Adds the data of an error of the library.
+fn put_error(value: &mut Value, error: &Error) {
+    match error {
+        Error::Failed(failure) => value["failure"] = self::failure(failure),
+        Error::Stopped(stopped) => {
+            value["report"] = report(&stopped.committed.report);
+            value["part"] = stopped.committed.part.as_ref().map_or(Value::Null, part);
+        }
+        Error::LockWait { waited, holder: by } => {
+            value["waited_seconds"] = seconds(*waited);
+            value["holder"] = holder(by);
+        }
+        Error::Differs { differences, .. } => value["differences"] = self::differences(differences),
+        _ => {}
+    }
 }
 
 /// The migration that a run stopped at, of which statements are committed.
@@ -354,10 +363,20 @@ pub(super) fn attempt(attempt: &Attempt) -> Value {
 fn outcome(outcome: &AttemptOutcome) -> Value {
     match outcome {
         AttemptOutcome::Done => json!({ "state": "done" }),
-        AttemptOutcome::Failed { sqlstate, message, detail, hint, statement, line, statements_done } => {
+        AttemptOutcome::Failed {
+            sqlstate,
+            cause,
+            message,
+            detail,
+            hint,
+            statement,
+            line,
+            statements_done,
+        } => {
             json!({
                 "state": "failed",
                 "sqlstate": sqlstate,
+                "cause": cause.map(Cause::word),
                 "message": message,
                 "detail": detail,
                 "hint": hint,

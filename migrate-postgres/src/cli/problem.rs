@@ -90,12 +90,24 @@ pub(crate) enum Problem {
         names: Vec<String>,
     },
 
+    /// A reset has emptied the database, and the run that was to rebuild it failed.
+    Rebuilding {
+        /// Its name.
+        database: String,
+        /// The error of the run.
+        error: Box<Error>,
+    },
+
     /// The seed script failed.
     Seed {
         /// The position in it: ` at seed.sql:3:1`.
         place: String,
         /// The server's words.
         message: String,
+        /// True if nothing of it is left.
+        is_rolled_back: bool,
+        /// The number of steps in which the database was rebuilt.
+        steps: usize,
     },
 
     /// No schema is recorded.
@@ -128,6 +140,7 @@ impl Problem {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Problem::Migrate(error) => error.kind().word(),
+            Problem::Rebuilding { error, .. } => error.kind().word(),
             Problem::Refuted(_) => "refuted",
             Problem::Connection(_) => "connection",
             Problem::Folder(FolderError::Problems { .. }) => "problems",
@@ -208,6 +221,7 @@ impl Explain for Problem {
     fn fact(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
         match self {
             Problem::Migrate(error) => error.fact(f),
+            Problem::Rebuilding { error, .. } => error.fact(f),
             Problem::Refuted(failure) => failure.fact(f),
             Problem::Connection(problem) => problem.fact(f),
             Problem::Folder(error) => write!(f, "{error}"),
@@ -234,7 +248,7 @@ impl Explain for Problem {
                  keep its WAL",
                 names.join(", ")
             ),
-            Problem::Seed { place, message } => write!(f, "the seed script failed{place}: {message}"),
+            Problem::Seed { place, message, .. } => write!(f, "the seed script failed{place}: {message}"),
             Problem::NotKept => f.write_str("no schema is recorded to compare with"),
             Problem::KeptEarlier { at } => {
                 write!(f, "the schema recorded at {at} is outdated: a later run recorded none")
@@ -253,6 +267,13 @@ impl Explain for Problem {
     fn left(&self) -> Left {
         match self {
             Problem::Migrate(error) => error.left(),
+            // The database is empty at least.
+            Problem::Rebuilding { error, .. } => match error.left() {
+                Left::Nothing => Left::Steps { done: error.report().map_or(0, |report| report.steps.len()) },
+                left => left,
+            },
+            Problem::Seed { is_rolled_back: true, steps, .. } => Left::Steps { done: *steps },
+            Problem::Seed { is_rolled_back: false, .. } => Left::Unknown,
             Problem::Interrupted(_) => Left::Unknown,
             Problem::Refuted(_)
             | Problem::Connection(_)
@@ -265,7 +286,6 @@ impl Explain for Problem {
             | Problem::NotConfirmed { .. }
             | Problem::OtherDatabase { .. }
             | Problem::Subscriptions { .. }
-            | Problem::Seed { .. }
             | Problem::NotKept
             | Problem::KeptEarlier { .. }
             | Problem::Incomplete(_)
@@ -278,10 +298,25 @@ impl Explain for Problem {
     fn state(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
         match self {
             Problem::Migrate(error) => error.state(f),
+            Problem::Rebuilding { database, error } => match error.report() {
+                Some(_) => {
+                    error.state(f)?;
+                    write!(f, "; {database} was emptied before it")
+                }
+                None if error.left() == Left::Unknown => {
+                    write!(f, "\ndatabase: {database} was emptied; committed migrations stay")
+                }
+                None => write!(f, "\ndatabase: {database} was emptied, and no migration is applied"),
+            },
             Problem::Refuted(failure) => {
                 write!(f, "\ndatabase: {} is applied as before; nothing was changed", failure.name)
             }
-            Problem::Seed { .. } => f.write_str("\ndatabase: rebuilt; the seed script left nothing behind"),
+            Problem::Seed { is_rolled_back: true, .. } => {
+                f.write_str("\ndatabase: rebuilt; the seed script left nothing behind")
+            }
+            Problem::Seed { is_rolled_back: false, .. } => {
+                f.write_str("\ndatabase: rebuilt; statements of the seed script may be done and committed")
+            }
             Problem::Interrupted(_) => f.write_str(
                 "; the migration in progress is rolled back, or stopped at a checkpoint if it runs statement by statement",
             ),
@@ -306,12 +341,18 @@ impl Explain for Problem {
     }
 
     fn details(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
-        if let Problem::Migrate(error) = self { error.details(f) } else { Ok(()) }
+        match self {
+            Problem::Migrate(error) => error.details(f),
+            Problem::Rebuilding { error, .. } => error.details(f),
+            _ => Ok(()),
+        }
     }
 
     fn advice(&self) -> Advice {
         match self {
             Problem::Migrate(error) => error.advice(),
+            // `up` would run no seed script.
+            Problem::Rebuilding { error, .. } => error.advice().then(NextStep::fix("reset again")),
             Problem::Refuted(_) => Advice::fix("find out what changed since it was applied")
                 .or(NextStep::fix("correct the verify script")),
             Problem::Connection(problem) => problem.advice(),
@@ -324,7 +365,7 @@ impl Explain for Problem {
             }
             Problem::NotConfirmed { asked: true, .. } => Advice::fix("check the steps with `--dry-run`"),
             Problem::NotConfirmed { asked: false, .. } => Advice::NONE.or_if(
-                "everything that the down scripts drop may be lost, rows included",
+                "you accept that everything the down scripts drop is lost, rows included",
                 NextStep::fix("give `--yes`"),
             ),
             Problem::OtherDatabase { .. } => Advice::fix("check which database the connection leads to"),

@@ -96,7 +96,7 @@ impl Explain for Error {
                     write!(f, "{comma}{table} ({tool})")
                 })
             }
-            Error::ForeignTable { table, tool, problem } => {
+            Error::ForeignTable { table, tool, problem, .. } => {
                 write!(f, "the table {table} can't be read as a history of {tool}: {problem}")
             }
             Error::NoCheckpoints { name, table, statements } => write!(
@@ -233,14 +233,22 @@ impl Explain for Error {
             Error::Backup(error) => error.advice(),
             #[cfg(feature = "histories")]
             Error::SeveralHistories { found } => {
-                let tool = found.first().map(|(tool, _)| call(*tool).to_owned());
+                let tool = found.first().map(|(tool, _)| tool.word().to_owned());
                 Advice::of(NextStep::settings(vec![(Setting::AdoptFrom, tool)], "choose one"))
             }
-            Error::ForeignTable { .. } => {
-                Advice::of(NextStep::set(Setting::AdoptFrom, "name the right table")).or_if(
-                    "it is unrelated to this set",
-                    NextStep::set(Setting::IgnoreForeignHistory, "ignore it"),
-                )
+            Error::ForeignTable { is_kept: true, tool, .. } => {
+                Advice::fix(format!("restore the table as {tool} has it")).or(NextStep::set(
+                    Setting::ForeignHistory,
+                    "name the tool whose table it is, or another table",
+                ))
+            }
+            Error::ForeignTable { is_kept: false, .. } => {
+                Advice::of(NextStep::set(Setting::AdoptTable, "name the right table"))
+                    .or(NextStep::set(Setting::AdoptFrom, "name the tool whose table it is"))
+                    .or_if(
+                        "it is unrelated to this set",
+                        NextStep::set(Setting::IgnoreForeignHistory, "ignore it"),
+                    )
             }
             Error::NoCheckpoints { table, .. } => {
                 Advice::fix(format!("GRANT CREATE ON the schema of {table} to the role that migrates"))
@@ -310,24 +318,6 @@ fn more_connections(holds_lock: bool, only_one: bool) -> Advice {
             "find out who has the pool's server connections (SHOW CLIENTS in PgBouncer's console)",
         )
         .or(longer),
-    }
-}
-
-/// The function that names a tool's history, which is also its name at the command line.
-#[cfg(feature = "histories")]
-fn call(tool: migrate_core::history::foreign::Tool) -> &'static str {
-    use migrate_core::history::foreign::Tool;
-    match tool {
-        Tool::Prisma => "prisma",
-        Tool::Refinery => "refinery",
-        Tool::Diesel => "diesel",
-        Tool::GolangMigrate => "golang_migrate",
-        Tool::Tern => "tern",
-        Tool::Dbmate => "dbmate",
-        Tool::Rails => "rails",
-        Tool::Goose => "goose",
-        Tool::Flyway => "flyway",
-        _ => "sqlx",
     }
 }
 

@@ -262,6 +262,8 @@ pub enum Error {
         tool: migrate_core::history::foreign::Tool,
         /// The problem.
         problem: String,
+        /// True if it is kept as the history, false if it was to be adopted.
+        is_kept: bool,
     },
 
     /// A script would be committed in parts, the other tool's table that serves as the history has no column for its progress,

@@ -68,6 +68,11 @@ fn failure(left: Left) -> Error {
     Error::Failed(Box::new(failure))
 }
 
+fn foreign_table(is_kept: bool) -> Error {
+    let problem = "it has no column success".to_owned();
+    Error::ForeignTable { table: foreign(), tool: Tool::Sqlx, problem, is_kept }
+}
+
 /// A run that stopped after one step, or after `done` of two statements of the next one.
 fn stopped(error: Error, done: Option<usize>) -> Error {
     let version = Version::numeric("0002");
@@ -150,11 +155,7 @@ each! { is_listed, examples, Error:
             (Tool::GolangMigrate, "public.schema_migrations".to_owned()),
             (Tool::Sqlx, foreign()),
         ] };
-    Error::ForeignTable { .. } => Error::ForeignTable {
-        table: foreign(),
-        tool: Tool::Sqlx,
-        problem: "it has no column success".to_owned(),
-    };
+    Error::ForeignTable { .. } => foreign_table(false), foreign_table(true);
     Error::NoCheckpoints { .. } => Error::NoCheckpoints { name: name(), table: foreign(), statements: 2 };
     #[cfg(feature = "histories")]
     Error::NotForTool { .. } => Error::NotForTool { tool: Tool::Sqlx, name: name(), why: "it has no number" };

@@ -4,6 +4,7 @@
 //! The server and its drivers have no code for these causes. A server message that is not in English is not
 //! read, and the advice of its SQLSTATE applies. Messages of this library are never read.
 
+use crate::sql::quote::quote_if_needed;
 use migrate_core::advice::{Cause, MissingRight};
 use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, SqlState};
@@ -20,8 +21,8 @@ pub(crate) fn cause(db: &DbError) -> Option<Cause> {
     cause_of_message(db.code().code(), db.message())
 }
 
-/// The cause that a server's message tells, as the history has recorded it.
-pub(crate) fn cause_of_message(code: &str, message: &str) -> Option<Cause> {
+/// The cause that a server's message tells.
+fn cause_of_message(code: &str, message: &str) -> Option<Cause> {
     let is_extension = || {
         message.starts_with("extension \"") && message.ends_with(" is not available")
             || message.starts_with("could not open extension control file")
@@ -42,19 +43,29 @@ pub(crate) fn missing_right(code: &str, message: &str) -> Option<MissingRight> {
     if let Some(object) = message.strip_prefix("must be owner of ") {
         return Some(MissingRight::Ownership { object: object.to_owned() });
     }
-    let (kind, name) = message.strip_prefix("permission denied for ")?.split_once(' ')?;
-    let (privileges, on) = match kind {
-        "schema" => ("USAGE, CREATE", "SCHEMA "),
-        "database" => ("CREATE", "DATABASE "),
-        "function" | "procedure" => ("EXECUTE", "FUNCTION "),
-        "sequence" => ("USAGE, SELECT", "SEQUENCE "),
-        "type" => ("USAGE", "TYPE "),
-        "language" => ("USAGE", "LANGUAGE "),
-        "table" | "view" => ("SELECT, INSERT, UPDATE, DELETE", ""),
-        _ => return None,
-    };
-    Some(MissingRight::Privileges { privileges, on: format!("{on}{name}") })
+    let object = message.strip_prefix("permission denied for ")?;
+    let (name, privileges, on) = GRANTS
+        .iter()
+        .find_map(|(kind, privileges, on)| Some((object.strip_prefix(kind)?, *privileges, *on)))?;
+    Some(MissingRight::Privileges { privileges, on: format!("{on}{}", quote_if_needed(name)) })
 }
+
+/// The server's word for a kind of object, the privileges on it, and the words of GRANT before its name.
+const GRANTS: [(&str, &str, &str); 13] = [
+    ("schema ", "USAGE, CREATE", "SCHEMA "),
+    ("database ", "CREATE", "DATABASE "),
+    ("function ", "EXECUTE", "FUNCTION "),
+    ("aggregate ", "EXECUTE", "FUNCTION "),
+    ("procedure ", "EXECUTE", "PROCEDURE "),
+    ("sequence ", "USAGE, SELECT", "SEQUENCE "),
+    ("type ", "USAGE", "TYPE "),
+    ("language ", "USAGE", "LANGUAGE "),
+    ("tablespace ", "CREATE", "TABLESPACE "),
+    ("foreign server ", "USAGE", "FOREIGN SERVER "),
+    ("foreign-data wrapper ", "USAGE", "FOREIGN DATA WRAPPER "),
+    ("table ", "SELECT, INSERT, UPDATE, DELETE", ""),
+    ("view ", "SELECT, INSERT, UPDATE, DELETE", ""),
+];
 
 /// True if the server asked for a password and there was none.
 pub(crate) fn lacks_password(error: &Error) -> bool {
@@ -166,6 +177,23 @@ mod tests {
         let vector = "extension \"vector\" is not available";
         assert_eq!(cause_of_message("0A000", vector), Some(Cause::MissingExtension));
         assert_eq!(cause_of_message("0A000", "cannot alter type of a column used by a view or rule"), None);
+    }
+
+    #[test]
+    fn the_grant_is_for_the_kind_of_object_that_the_server_names() {
+        let grant = |message: &str| missing_right("42501", message).unwrap().advice();
+        let text = |message: &str| grant(message).text(migrate_core::advice::Words::CommandLine);
+        for (message, grant) in [
+            ("permission denied for procedure fill", "GRANT EXECUTE ON PROCEDURE fill to"),
+            ("permission denied for function f", "GRANT EXECUTE ON FUNCTION f to"),
+            ("permission denied for foreign server far", "GRANT USAGE ON FOREIGN SERVER far to"),
+            ("permission denied for schema My app", "GRANT USAGE, CREATE ON SCHEMA \"My app\" to"),
+            ("permission denied for table users", "GRANT SELECT, INSERT, UPDATE, DELETE ON users to"),
+        ] {
+            assert!(text(message).starts_with(grant), "{}", text(message));
+        }
+        assert_eq!(missing_right("42501", "permission denied to create role"), None);
+        assert_eq!(missing_right("42P01", "permission denied for schema app"), None);
     }
 
     #[test]

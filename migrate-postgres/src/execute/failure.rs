@@ -33,7 +33,7 @@ pub(crate) fn server_failure(
     failure.place = place;
     failure.code = Some(code.to_owned());
     failure.cause = wording::cause(db);
-    failure.missing_right = wording::missing_right(code, db.message());
+    failure.missing_right = wording::missing_right(code, &failure.message);
     let owned = |name: Option<&str>| name.map(str::to_owned);
     failure.names.schema = owned(db.schema());
     failure.names.table = owned(db.table());

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::history::row::HistoryRow;
 use crate::history::session_info::SessionInfo;
+use migrate_core::advice::Cause;
 #[cfg(feature = "histories")]
 use migrate_core::history::Interrupted;
 #[cfg(feature = "histories")]
@@ -71,6 +72,8 @@ pub enum AttemptOutcome {
     Failed {
         /// The five characters of SQLSTATE, if the server gave one.
         sqlstate: Option<String>,
+        /// The cause, if it is known and the SQLSTATE does not imply it.
+        cause: Option<Cause>,
         /// The server's message.
         message: String,
         /// The server's detail, if it gave one.
@@ -134,6 +137,7 @@ impl Attempt {
         let outcome = match &found.state {
             ForeignMigrationState::Failed { logs } => AttemptOutcome::Failed {
                 sqlstate: None,
+                cause: None,
                 message: logs.clone().unwrap_or_default(),
                 detail: None,
                 hint: None,
@@ -223,6 +227,7 @@ fn attempt(set: &Set, row: HistoryRow<'_>) -> Result<Attempt, Error> {
         "done" => AttemptOutcome::Done,
         "failed" => AttemptOutcome::Failed {
             sqlstate: row.get(13)?,
+            cause: row.get::<Option<&str>>(28)?.and_then(Cause::of_word),
             message: row.get::<Option<String>>(14)?.unwrap_or_default(),
             detail: row.get(20)?,
             hint: row.get(21)?,

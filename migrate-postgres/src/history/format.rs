@@ -76,6 +76,8 @@ const COLUMNS: &[Column] = &[
     column("down_sql", "text", ""),
     column("detail", "text", "").since(2),
     column("hint", "text", "").since(2),
+    // The cause, if the SQLSTATE does not tell it.
+    column("cause", "text", "").since(2),
     // The number of messages of each kind that the server sent.
     column("notices", "integer", "").since(2),
     column("warnings", "integer", "").since(2),

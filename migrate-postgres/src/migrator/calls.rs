@@ -201,8 +201,7 @@ impl Migrator {
         plan: &dyn Plan,
         listeners: &mut Listeners<'_>,
     ) -> Result<Report, Error> {
-        stale::check(&self.set)?;
-        self.check_values()?;
+        self.check_fitness()?;
         let mut history = PgHistory::open(target, &self.settings).await?;
         let report = engine::run(&mut history, &self.set, plan, &self.settings.engine, listeners).await;
         history.close().await;
@@ -212,6 +211,12 @@ impl Migrator {
             failed => failed,
         };
         report
+    }
+
+    /// Checks what can be checked without a database: a run would be refused.
+    pub(crate) fn check_fitness(&self) -> Result<(), Error> {
+        stale::check(&self.set)?;
+        self.check_values()
     }
 
     /// The observer of what happens outside of a run.

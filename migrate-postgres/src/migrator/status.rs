@@ -93,9 +93,9 @@ impl StatusRow {
             }
             _ => return None,
         };
-        let AttemptOutcome::Failed { sqlstate, message, .. } = last else { return None };
+        let AttemptOutcome::Failed { sqlstate, cause, message, .. } = last else { return None };
         let mut failure = Failure::new(self.version.clone(), self.name.clone(), action, message.clone());
-        failure.cause = sqlstate.as_deref().and_then(|code| wording::cause_of_message(code, message));
+        failure.cause = *cause;
         failure.missing_right = sqlstate.as_deref().and_then(|code| wording::missing_right(code, message));
         failure.code.clone_from(sqlstate);
         failure.left = left;

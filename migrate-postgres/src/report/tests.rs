@@ -20,6 +20,7 @@ fn report(text: &str, runs: usize) -> DatabaseReport {
     let version = || Version::numeric("1");
     let failed = AttemptOutcome::Failed {
         sqlstate: Some(text.to_owned()),
+        cause: None,
         message: format!("{text} is wrong"),
         detail: Some(text.to_owned()),
         hint: Some(text.to_owned()),

@@ -53,6 +53,27 @@ async fn a_revert_that_stopped_between_its_statements_goes_on_as_a_revert() {
     assert_eq!(stage.run("status").code, 3, "pending");
 }
 
+/// The history keeps the cause that the run has found, because the server's words are the same for all of them.
+#[tokio::test]
+async fn status_knows_which_limit_ended_a_migration() {
+    let slow = ("0003_slow.up.sql", "SELECT pg_sleep(600);");
+    let limits = [
+        ("--migration-limit", "migration_limit"),
+        ("--run-limit", "run_limit"),
+        ("--statement-timeout", "statement_timeout"),
+    ];
+    for (option, cause) in limits {
+        let stage = Stage::new(&[&TABLES[..], &[slow]].concat()).await;
+        stage.done("up --to 0002");
+        let failed = stage.run(&format!("up {option} 300ms"));
+        assert!(failed.stderr.contains(&format!("(`{option}`)")), "{failed:?}");
+        let status = stage.run("status");
+        assert!(status.stdout.contains(&format!("(`{option}`)")), "{status:?}");
+        let status = stage.run("status --json");
+        assert!(status.stdout.contains(&format!("\"cause\": \"{cause}\"")), "{status:?}");
+    }
+}
+
 #[tokio::test]
 async fn who_settled_it_and_why_is_kept() {
     let stage = Stage::new(&[&TABLES[..], &[HALF]].concat()).await;

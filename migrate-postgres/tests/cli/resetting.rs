@@ -60,6 +60,46 @@ async fn a_seed_script_that_fails_says_where_and_leaves_nothing() {
     assert_eq!(stage.value("SELECT count(*) FROM posts").await, "0");
 }
 
+/// The database is empty by then: no error may say that nothing was changed.
+#[tokio::test]
+async fn a_reset_that_fails_behind_the_emptying_says_so() {
+    let failing = ("0003_tags.up.sql", "CREATE TABLE tags (id nope);");
+    let stage = Stage::new(&[&TABLES[..], &[failing]].concat()).await;
+    stage.done("reset --mark-development");
+    assert_snapshot("reset_failed.txt", &stage.transcript(&["reset", "reset --json"]));
+}
+
+/// What can be known before is asked before.
+#[tokio::test]
+async fn a_reset_without_the_value_of_a_placeholder_drops_nothing() {
+    let stage = Stage::new(&TABLES).await;
+    stage.done("up");
+    stage.done("reset --mark-development");
+    stage.write("migrations/0003_tags.up.sql", "CREATE TABLE ${schema}.tags (id int);");
+    let refused = stage.run("reset --placeholder schema=");
+    assert_eq!(refused.code, 5, "{refused:?}");
+    assert_eq!(stage.value("to_regclass('users')").await, "users", "{refused:?}");
+}
+
+/// A seed script that commits by itself may leave something.
+#[tokio::test]
+async fn a_seed_script_that_commits_is_not_called_rolled_back() {
+    let stage = Stage::new(&TABLES).await;
+    stage.done("reset --mark-development");
+    stage.write(
+        "fixtures.sql",
+        "BEGIN; INSERT INTO posts VALUES (1); COMMIT; INSERT INTO nothing VALUES (1);",
+    );
+    let failed = stage.run("reset --seed fixtures.sql --json");
+    assert!(failed.stdout.contains("statements of the seed script may be done"), "{failed:?}");
+    assert!(failed.stdout.contains("\"state\": \"unknown\""), "{failed:?}");
+    assert_eq!(stage.value("SELECT count(*) FROM posts").await, "1");
+    stage.write("fixtures.sql", "INSERT INTO posts VALUES (1); INSERT INTO nothing VALUES (1);");
+    let failed = stage.run("reset --seed fixtures.sql --json");
+    assert!(failed.stdout.contains("\"state\": \"steps\""), "{failed:?}");
+    assert_eq!(stage.value("SELECT count(*) FROM posts").await, "0");
+}
+
 #[tokio::test]
 async fn nothing_is_dropped_under_a_run_of_somebody_else() {
     let slow = ("0003_slow.up.sql", "SELECT pg_sleep(600);");

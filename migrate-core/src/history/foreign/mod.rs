@@ -80,6 +80,22 @@ impl Tool {
         Tool::Flyway,
     ];
 
+    /// The identifier at the command line. The function that names its history in Rust has underscores.
+    pub fn word(self) -> &'static str {
+        match self {
+            Tool::Prisma => "prisma",
+            Tool::Sqlx => "sqlx",
+            Tool::Refinery => "refinery",
+            Tool::Diesel => "diesel",
+            Tool::GolangMigrate => "golang-migrate",
+            Tool::Tern => "tern",
+            Tool::Dbmate => "dbmate",
+            Tool::Rails => "rails",
+            Tool::Goose => "goose",
+            Tool::Flyway => "flyway",
+        }
+    }
+
     /// The default name of its history table.
     pub fn table(self) -> &'static str {
         match self {

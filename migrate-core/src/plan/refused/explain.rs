@@ -193,14 +193,14 @@ impl Explain for Refused {
             }
             Refused::MarkedRun { .. } => Advice::NONE
                 .or_if(
-                    "their down scripts may drop what existed before",
+                    "you accept that their down scripts may drop what existed before",
                     NextStep::fix("revert by number or to a version"),
                 )
                 .otherwise(NextStep::call(Call::History, "choose another run")),
             Refused::Marked { names } => {
                 let last = names.first().map_or("", String::as_str);
                 Advice::fix(format!("revert only what came after {last}")).or_if(
-                    "what existed before may be dropped",
+                    "you accept that what existed before may be dropped",
                     NextStep::set(Setting::IncludingMarked, "revert them too"),
                 )
             }

@@ -7,9 +7,10 @@ use crate::cli::next::Next;
 use crate::cli::options::unused;
 use crate::cli::page::Page;
 use crate::cli::problem::Problem;
-use crate::tools::{self, ToolTable};
-use clap::ValueEnum;
+use crate::tools::ToolTable;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use migrate_core::Set;
+use migrate_core::history::foreign::Tool;
 use migrate_core::history::{HistoryState, SetPosition};
 use migrate_core::plan::{Plan, Policies, Refused, Steps, adoption};
 use serde_json::json;
@@ -23,8 +24,8 @@ use serde_json::json;
 #[command(args = unused(&["lock_wait", "allow_missing", "allow_out_of_order"]), after_help = "Examples:\n  migrate adopt --dry-run\n  migrate adopt --from sqlx --table-schema app")]
 pub(crate) struct Args {
     /// The tool, if several have a history
-    #[arg(long, value_name = "TOOL")]
-    from: Option<ToolArg>,
+    #[arg(long, value_name = "TOOL", value_parser = tools())]
+    from: Option<Tool>,
     /// The schema of its table
     #[arg(long, value_name = "SCHEMA", requires = "from")]
     table_schema: Option<String>,
@@ -36,19 +37,12 @@ pub(crate) struct Args {
     dry_run: bool,
 }
 
-/// The tools.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ToolArg {
-    Prisma,
-    Sqlx,
-    Refinery,
-    Diesel,
-    GolangMigrate,
-    Tern,
-    Dbmate,
-    Rails,
-    Goose,
-    Flyway,
+/// Reads the word of a tool.
+fn tools() -> impl TypedValueParser<Value = Tool> {
+    PossibleValuesParser::new(Tool::ALL.map(Tool::word)).map(|word| {
+        let named = Tool::ALL.into_iter().find(|tool| tool.word() == word);
+        named.expect("the word of a tool")
+    })
 }
 
 impl Args {
@@ -72,19 +66,8 @@ impl Args {
         Ok(Answer { page: page.append(answer.page), data, next, ..answer })
     }
 
-    fn table(&self, tool: ToolArg) -> ToolTable {
-        let mut table: ToolTable = match tool {
-            ToolArg::Prisma => tools::prisma().into(),
-            ToolArg::Sqlx => tools::sqlx().into(),
-            ToolArg::Refinery => tools::refinery().into(),
-            ToolArg::Diesel => tools::diesel().into(),
-            ToolArg::GolangMigrate => tools::golang_migrate(),
-            ToolArg::Tern => tools::tern(),
-            ToolArg::Dbmate => tools::dbmate(),
-            ToolArg::Rails => tools::rails(),
-            ToolArg::Goose => tools::goose(),
-            ToolArg::Flyway => tools::flyway(),
-        };
+    fn table(&self, tool: Tool) -> ToolTable {
+        let mut table = ToolTable::usual(tool);
         if let Some(schema) = &self.table_schema {
             table = table.schema(schema.clone());
         }

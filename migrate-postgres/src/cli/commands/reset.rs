@@ -55,12 +55,17 @@ impl Args {
             return self.mark(&session, &look).await;
         }
         self.check(&look)?;
+        context.migrator.check_fitness()?;
         reset::empty_under_lock(context, &target, &mut session).await?;
         let idle_limit = protect::idle_limit(&session).await;
         let run = context.migrator.run(&target);
-        let report = protect::alive_until(&session, idle_limit, run).await?;
+        let rebuilt = protect::alive_until(&session, idle_limit, run).await;
+        let report = rebuilt.map_err(|error| Problem::Rebuilding {
+            database: look.database.clone(),
+            error: Box::new(error),
+        })?;
         if let Some(seed) = &seed {
-            seed.run(&session).await?;
+            seed.run(&session, report.steps.len()).await?;
         }
         session.close().await;
         let page = Page::default().toned(format!("{} was dropped and rebuilt", look.database), Tone::Warning);
@@ -125,7 +130,8 @@ impl Seed<'_> {
     }
 
     /// Runs it in one transaction: a message of several statements is one.
-    async fn run(&self, session: &Session<'_>) -> Result<(), Problem> {
+    /// The database was rebuilt in so many steps.
+    async fn run(&self, session: &Session<'_>, steps: usize) -> Result<(), Problem> {
         session.batch_execute(&self.sql).await.map_err(|error| {
             let position = match error.as_db_error().and_then(|db| db.position()) {
                 Some(tokio_postgres::error::ErrorPosition::Original(position)) => Some(*position as usize),
@@ -137,7 +143,11 @@ impl Seed<'_> {
                 || format!(" ({})", self.name),
                 |at| format!(" at {}:{}:{}", self.name, at.line, at.column),
             );
-            Problem::Seed { place, message: crate::error::cause(&error) }
+            // A script that ends transactions itself, or whose connection was lost, may have committed something.
+            let ends_transactions =
+                sql::split(&self.sql).statements.iter().any(|statement| statement.control().is_some());
+            let is_rolled_back = error.as_db_error().is_some() && !ends_transactions;
+            Problem::Seed { place, message: crate::error::cause(&error), is_rolled_back, steps }
         })
     }
 }

@@ -93,6 +93,9 @@ pub(super) fn after(problem: &Problem, context: &Context) -> Next {
         problem => Next::of(problem.advice(), context),
     };
     match problem {
+        Problem::Rebuilding { .. } | Problem::Seed { .. } => {
+            next.or(call("reset"), "drops and rebuilds it again")
+        }
         Problem::NotDevelopment { database } => next
             .or(call("reset --mark-development"), "marks it, and drops nothing")
             .or(call(&format!("reset --confirm {}", quoted(database))), "drops and rebuilds it once"),

@@ -43,25 +43,38 @@ pub(super) struct LocatedTable {
     pub(super) schema: String,
     pub(super) table: String,
     in_path: bool,
+    /// True if it is kept as the history.
+    is_kept: bool,
 }
 
 impl LocatedTable {
-    /// A table of a schema.
+    /// A table of a schema that is kept as the history.
     #[cfg(feature = "histories")]
     pub(super) fn in_schema(tool: Tool, schema: &str, table: &str) -> LocatedTable {
-        LocatedTable { tool, schema: schema.to_owned(), table: table.to_owned(), in_path: false }
+        LocatedTable {
+            tool,
+            schema: schema.to_owned(),
+            table: table.to_owned(),
+            in_path: false,
+            is_kept: true,
+        }
     }
 
-    /// A table known only by its name for messages.
+    /// A table that is kept as the history, known only by its name for messages.
     #[cfg(feature = "histories")]
     pub(super) fn named(tool: Tool, shown: String) -> LocatedTable {
-        LocatedTable { tool, schema: String::new(), table: shown, in_path: true }
+        LocatedTable { tool, schema: String::new(), table: shown, in_path: true, is_kept: true }
     }
 
     /// The tool's writer, if its table can be kept.
     #[cfg(feature = "histories")]
     pub(super) fn keeps(&self) -> Option<&'static dyn ForeignWriter> {
         keep::of(self.tool)
+    }
+
+    /// The error of a table that can't be read as the tool's history.
+    pub(super) fn unreadable(&self, problem: String) -> Error {
+        Error::ForeignTable { table: self.shown(), tool: self.tool, problem, is_kept: self.is_kept }
     }
 
     /// The table with its schema, for messages.
@@ -172,12 +185,12 @@ async fn named(client: &Client, wanted: &ToolTable) -> Result<Option<LocatedTabl
     let missing: Vec<&str> =
         columns(wanted.tool).iter().filter(|column| !has(&candidate, column)).copied().collect();
     let Candidate { schema, table, in_path, .. } = candidate;
-    let there = LocatedTable { tool: wanted.tool, schema, table, in_path };
+    let there = LocatedTable { tool: wanted.tool, schema, table, in_path, is_kept: false };
     if missing.is_empty() {
         return Ok(Some(there));
     }
     let problem = format!("it has no column {}", missing.join(", "));
-    Err(Error::ForeignTable { table: there.shown(), tool: there.tool, problem })
+    Err(there.unreadable(problem))
 }
 
 #[cfg(any(feature = "catalog", feature = "histories"))]
@@ -227,7 +240,7 @@ pub(super) fn recognize(candidate: Candidate) -> Option<LocatedTable> {
     };
     let tool = Tool::ALL.into_iter().find(is_of)?;
     let Candidate { schema, table, in_path, .. } = candidate;
-    Some(LocatedTable { tool, schema, table, in_path })
+    Some(LocatedTable { tool, schema, table, in_path, is_kept: false })
 }
 
 fn has(candidate: &Candidate, column: &str) -> bool {

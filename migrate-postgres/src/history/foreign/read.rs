@@ -78,9 +78,7 @@ fn of_rows(there: &LocatedTable, rows: &[Row]) -> Result<ForeignHistory, Error> 
 
 fn failed(there: &LocatedTable, error: tokio_postgres::Error) -> Error {
     match error.as_db_error() {
-        Some(db) if *db.code() == SqlState::UNDEFINED_COLUMN => {
-            Error::ForeignTable { table: there.shown(), tool: there.tool, problem: db.message().to_owned() }
-        }
+        Some(db) if *db.code() == SqlState::UNDEFINED_COLUMN => there.unreadable(db.message().to_owned()),
         _ => Error::server("reading another tool's history", error),
     }
 }
@@ -208,7 +206,7 @@ impl<'r> ForeignRow<'r> {
             let name = self.row.columns().get(column).map_or("?", |column| column.name());
             let cause = std::error::Error::source(&error).map_or_else(String::new, ToString::to_string);
             let problem = format!("the {name} of a row can't be read: {cause}");
-            Error::ForeignTable { table: self.there.shown(), tool: self.there.tool, problem }
+            self.there.unreadable(problem)
         })
     }
 }

@@ -23,6 +23,12 @@ pub struct ToolTable {
 }
 
 impl ToolTable {
+    /// The table that a tool makes if it is not told otherwise.
+    #[cfg(feature = "cli")]
+    pub(crate) fn usual(tool: Tool) -> ToolTable {
+        ToolTable::of(tool, tool.table())
+    }
+
     const fn of(tool: Tool, table: &'static str) -> ToolTable {
         ToolTable { tool, schema: None, table: Cow::Borrowed(table) }
     }

@@ -6,6 +6,7 @@ use super::{HistoryTable, NOW, RunIdentity, UNENDED};
 use crate::history::HistoryCursor;
 use crate::history::foreign_writer::Checkpoint;
 use crate::sql::quote::{quote_literal, quote_nullable};
+use migrate_core::advice::Cause;
 use migrate_core::engine::error::Failure;
 use migrate_core::plan::Step;
 
@@ -150,7 +151,7 @@ pub(crate) struct Ended<'f> {
 }
 
 /// The columns of a failure.
-pub(super) const FAILURE: &str = "sqlstate, message, detail, hint, failed_statement, failed_line";
+pub(super) const FAILURE: &str = "sqlstate, message, detail, hint, cause, failed_statement, failed_line";
 
 /// The values of these columns for a failure.
 pub(super) fn failure_values(failure: &Failure) -> String {
@@ -164,6 +165,7 @@ pub(super) fn failure_values(failure: &Failure) -> String {
         said(&failure.message),
         may_be_said(&failure.detail),
         may_be_said(&failure.hint),
+        quote_nullable(failure.cause.map(Cause::word)),
         number(place.map(|place| place.statement.to_string())),
         number(place.map(|place| place.line.to_string())),
     ]

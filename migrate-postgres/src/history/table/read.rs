@@ -88,11 +88,12 @@ impl HistoryTable {
                extract(epoch FROM finished_at - started_at)::float8, run_id, program, done_by, application_name, \
                client_addr::text, sqlstate, message, failed_statement, failed_line, checkpoint, statements, reason, \
                {}, CASE outcome WHEN 'unfinished' THEN \
-                 extract(epoch FROM pg_catalog.clock_timestamp() - started_at)::float8 END \
+                 extract(epoch FROM pg_catalog.clock_timestamp() - started_at)::float8 END, {} \
              FROM {} WHERE set_name = $1 ORDER BY seq",
             ["detail", "hint", "notices", "warnings", "continues", "reached", "pid"]
                 .map(|column| format::read(self.format, column))
                 .join(", "),
+            format::read(self.format, "cause"),
             self.qualified()
         )
     }

@@ -201,9 +201,9 @@ fn bar(took: Duration, longest: Duration, tone: Tone) -> Markup {
 fn detail(attempt: &Attempt) -> Vec<(Tone, String)> {
     let mut lines = Vec::new();
     match &attempt.outcome {
-        AttemptOutcome::Failed { message, detail, hint, sqlstate, statement, line, statements_done }
-            if !message.is_empty() =>
-        {
+        AttemptOutcome::Failed {
+            message, detail, hint, sqlstate, statement, line, statements_done, ..
+        } if !message.is_empty() => {
             let place = match (statement, line) {
                 (Some(statement), Some(line)) => format!("Statement {statement}, line {line}: "),
                 (Some(statement), None) => format!("Statement {statement}: "),
