@@ -6,7 +6,6 @@ use super::{Adopting, ToolTable, keep, read};
 use crate::connection::protect;
 #[cfg(feature = "histories")]
 use crate::connection::protect::SessionTimeouts;
-#[cfg(any(feature = "catalog", feature = "histories"))]
 use crate::error::Error;
 #[cfg(feature = "histories")]
 use crate::history::ForeignWriter;
