@@ -226,7 +226,10 @@ fn columns(statement: &Statement<'_>, alter: &AlterRelation<'_>, lost: &[Loss], 
             Action::DropColumn { column, .. } => {
                 let name = format!("{}.{column}", alter.relation.name);
                 if lost.iter().any(|loss| loss.kind == LossKind::Column && loss.name == name) {
-                    let message = format!("the column {name} and its values are gone");
+                    let along = statement.model.on_column(&alter.relation.name, &column.folded());
+                    let along = along.into_iter().collect::<Vec<_>>().join(", ");
+                    let along = if along.is_empty() { along } else { format!(", and with them {along}") };
+                    let message = format!("the column {name} and its values are gone{along}");
                     found.push(Found::new(&DROP_COLUMN, action.span, name, message));
                 }
             }

@@ -3,7 +3,7 @@
 use super::LintOptions;
 use super::dynamic::{self, Code};
 use crate::set::script::Script;
-use crate::sql::facts::{Facts, ObjectName, Relation, SizeBucket};
+use crate::sql::facts::{Facts, ObjectName, Relation, RelationKind, SizeBucket};
 use crate::sql::statement::{LexedStatement, ObjectKind, ParsedStatement, QualifiedName, StatementKind};
 use crate::sql::{RelationLock, Token, TokenKind, tokens};
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,7 +47,10 @@ impl Model {
 
     /// The state for a script that runs some time later: what it names, and what depends on it.
     pub(super) fn for_later(&self, script: &Script) -> Model {
-        let names: BTreeSet<String> = names(script.text()).into_iter().collect();
+        let mut names: BTreeSet<String> = names(script.text()).into_iter().collect();
+        let called = self.code.iter().filter(|(name, _)| names.contains(*name));
+        let inside: Vec<String> = called.flat_map(|(_, code)| self::names(code.text())).collect();
+        names.extend(inside);
         let mut model = Model { facts: self.facts.around(&names), code: self.code.clone() };
         model.settle();
         model
@@ -137,6 +140,21 @@ impl Model {
     /// The size of a table, if known.
     pub(super) fn size_of(&self, table: &QualifiedName<'_>) -> Option<SizeBucket> {
         self.relation(table)?.size
+    }
+
+    /// The indexes and constraints on a column, which are dropped with it.
+    pub(super) fn on_column(&self, table: &QualifiedName<'_>, column: &str) -> BTreeSet<&str> {
+        let object = self.object(table);
+        let of = |columns: &[String]| columns.iter().any(|of| of == column);
+        let indexes = self.facts.relations.iter().filter(|(_, index)| {
+            index.kind == RelationKind::Index
+                && index.table.as_ref() == Some(&object)
+                && of(&index.table_columns)
+        });
+        let constraints = self.relation(table).into_iter().flat_map(|relation| &relation.constraints);
+        let constraints = constraints.filter(|constraint| of(&constraint.columns));
+        let names = constraints.filter_map(|constraint| constraint.name.as_deref());
+        indexes.map(|(name, _)| name.name.as_str()).chain(names).collect()
     }
 
     /// True if nobody uses a relation: this script or this run created it, or it certainly does not exist.

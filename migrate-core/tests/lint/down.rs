@@ -3,6 +3,7 @@
 use crate::support::judged;
 use migrate_core::lint::{LintOptions, Risk};
 use migrate_core::set::Role;
+use migrate_core::sql::facts::Facts;
 use migrate_core::{Migration, Script, Set, SqlMigration, Version};
 use std::sync::Arc;
 
@@ -81,4 +82,17 @@ fn a_configured_approval_is_for_both_scripts() {
         "{:?}",
         judgement.findings
     );
+}
+
+#[test]
+fn a_down_script_knows_what_the_code_that_it_calls_names() {
+    let up = "CREATE TABLE t (a int); CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN CREATE INDEX i ON t (a); END $$";
+    let found = found(&[(up, "SELECT f()")]);
+    assert!(found.iter().any(|finding| finding.ends_with("[index-not-concurrent]")), "{found:?}");
+    // With facts, an unknown table would certainly not exist.
+    let mut known = Facts::none();
+    known.search_path = vec!["public".to_owned()];
+    known.is_complete = true;
+    let judgement = judged(&set(&[(up, "SELECT f()")]), &LintOptions::new().facts(known));
+    assert!(judgement.at_least(Risk::Dangerous).next().is_some(), "{:?}", judgement.findings);
 }

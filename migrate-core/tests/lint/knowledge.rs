@@ -3,6 +3,8 @@
 use crate::support::{findings, ids};
 use migrate_core::Version;
 use migrate_core::lint::{Finding, LintOptions, Risk};
+use migrate_core::sql::facts::Facts;
+use migrate_core::sql::losses;
 
 const TABLE: &str = "CREATE TABLE users (id bigint PRIMARY KEY, email varchar(50), age int)";
 
@@ -225,4 +227,22 @@ fn a_check_of_a_table_that_the_set_did_not_create_is_followed_too() {
     }
     let renamed = ["ALTER TABLE old RENAME TO older", "ALTER TABLE older ALTER age SET NOT NULL"];
     assert!(!has(&[add, validate, renamed[0], renamed[1]]));
+}
+
+#[test]
+fn the_losses_of_a_plan_leave_out_what_its_statements_made() {
+    let lost = |made: &str, dropped: &str| {
+        let mut facts = Facts::none();
+        facts.apply(made);
+        losses(dropped, &facts).len()
+    };
+    for (made, dropped) in [
+        ("CREATE SCHEMA s", "DROP SCHEMA s"),
+        ("CREATE TYPE m AS ENUM ('a')", "DROP TYPE m"),
+        ("CREATE DOMAIN d AS int", "DROP DOMAIN d"),
+        ("CREATE EXTENSION hstore", "DROP EXTENSION hstore"),
+    ] {
+        assert_eq!((lost(made, dropped), lost("SELECT 1", dropped)), (0, 1), "{dropped}");
+    }
+    assert_eq!(lost("CREATE SCHEMA IF NOT EXISTS s", "DROP SCHEMA s"), 1);
 }
