@@ -246,3 +246,19 @@ fn the_losses_of_a_plan_leave_out_what_its_statements_made() {
     }
     assert_eq!(lost("CREATE SCHEMA IF NOT EXISTS s", "DROP SCHEMA s"), 1);
 }
+
+#[test]
+fn a_validated_check_of_which_only_the_name_is_known_leaves_the_answer_open() {
+    let set_it = "ALTER TABLE old ALTER age SET NOT NULL";
+    let risk = |validate: &str| {
+        let findings = crate::support::found(&[validate, set_it]);
+        findings.into_iter().find(|finding| finding.rule.id == "not-null-scans").unwrap()
+    };
+    let open = risk("ALTER TABLE old VALIDATE CONSTRAINT old_age_not_null");
+    assert_eq!(
+        open.to_string(),
+        "2.sql:1:17: careful: nobody can read or write old for a moment (all of it is read if the constraint old_age_not_null \
+         does not exclude nulls) [not-null-scans]"
+    );
+    assert_eq!(risk("ALTER TABLE old VALIDATE CONSTRAINT positive").risk, Risk::Dangerous);
+}

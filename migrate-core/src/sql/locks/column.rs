@@ -148,8 +148,28 @@ pub(super) fn set_not_null(table: &Target<'_>, column: &str) -> Cost {
             let is_stored = relation.kind != RelationKind::Partitioned;
             Cost::of(if is_stored { TableScan::Scan } else { TableScan::Catalog })
         }
-        _ => Cost::or(TableScan::Scan, TableScan::Catalog, "unless a valid CHECK constraint excludes nulls"),
+        relation => match relation.and_then(|relation| named_after(relation, column)) {
+            Some(check) => Cost::or(
+                TableScan::Catalog,
+                TableScan::Scan,
+                format!("all of it is read if the constraint {check} does not exclude nulls"),
+            ),
+            None => Cost::or(
+                TableScan::Scan,
+                TableScan::Catalog,
+                "unless a valid CHECK constraint excludes nulls",
+            ),
+        },
     }
+}
+
+/// The name of a validated CHECK that contains the name of the column, if only its name is known.
+fn named_after<'f>(relation: &'f Relation, column: &str) -> Option<&'f str> {
+    let checks = relation
+        .constraints
+        .iter()
+        .filter(|check| check.kind == Kind::Check && check.is_validated && check.expression.is_none());
+    checks.filter_map(|check| check.name.as_deref()).find(|name| name.contains(column))
 }
 
 struct NewType<'a, 't> {

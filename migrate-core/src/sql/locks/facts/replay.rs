@@ -361,10 +361,7 @@ impl Facts {
         for action in &alter.actions {
             match &action.kind {
                 Action::AddConstraint(added) => checks.extend(check_of(added)),
-                Action::ValidateConstraint { name } => {
-                    let is_it = |of: &&mut ConstraintFacts| of.name.as_deref() == Some(&*name.folded());
-                    checks.iter_mut().filter(is_it).for_each(|of| of.is_validated = true);
-                }
+                Action::ValidateConstraint { name } => validate_unknown(checks, &name.folded()),
                 Action::DropConstraint { name, .. } => {
                     checks.retain(|of| of.name.as_deref() != Some(&*name.folded()));
                 }
@@ -655,6 +652,14 @@ fn kind_and_columns(kind: &ConstraintKind<'_>) -> (Kind, Vec<String>) {
         ConstraintKind::PrimaryKey(index) => (Kind::PrimaryKey, names(&index.columns)),
         ConstraintKind::Exclude(_) => (Kind::Exclusion, Vec::new()),
         ConstraintKind::ForeignKey(key) => (Kind::ForeignKey, names(&key.columns)),
+    }
+}
+
+/// Marks a check as validated; one that followed statements did not add is known by its name only.
+fn validate_unknown(checks: &mut Vec<ConstraintFacts>, name: &str) {
+    match checks.iter_mut().find(|of| of.name.as_deref() == Some(name)) {
+        Some(check) => check.is_validated = true,
+        None => checks.push(ConstraintFacts::new(Some(name.to_owned()), Kind::Check, Vec::new())),
     }
 }
 
