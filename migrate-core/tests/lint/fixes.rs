@@ -199,6 +199,21 @@ const CASES: &[(&str, &str, &str)] = &[
         "what no rewrite is known for",
     ),
     ("DO $$ BEGIN ALTER TABLE t ADD CHECK (a > 0); END $$", "", "what code does"),
+    (
+        "ALTER TABLE t DROP CONSTRAINT t_pkey; CREATE INDEX ti ON t (n)",
+        "DROP INDEX ti; ALTER TABLE t ADD CONSTRAINT t_pkey PRIMARY KEY (id)",
+        "a down script that blocks",
+    ),
+    (
+        "ALTER TABLE ul DROP COLUMN y",
+        "ALTER TABLE ul ADD y int DEFAULT 1 CHECK (y > 0)",
+        "a down script that blocks alone",
+    ),
+    (
+        "CREATE INDEX ti ON t (n); CREATE INDEX tj ON t (a)",
+        "DROP INDEX ti; DELETE FROM t; DROP INDEX tj",
+        "a down script in another order",
+    ),
 ];
 
 #[test]

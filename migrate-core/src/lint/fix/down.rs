@@ -2,9 +2,14 @@
 
 use super::alter::comments;
 use super::concurrently::concurrent;
+use super::context::{Context, Rewritten};
+use super::names::Names;
 use super::pack::{Packed, is_setting};
+use super::script::found;
 use super::source::{Source, sources};
+use super::statement;
 use super::step::{Key, Place, Undo, keys};
+use crate::lint::finding::Finding;
 use crate::lint::model::Model;
 use crate::set::script::Script;
 use crate::sql::statement::{LexedStatement, StatementKind as Kind};
@@ -17,6 +22,8 @@ pub(super) struct Downs {
     pub(super) settings: Vec<String>,
     /// The reason why the author has to look at the result.
     pub(super) doubt: Option<String>,
+    /// The findings that stay, each with the reason.
+    pub(super) refused: Vec<(Finding, String)>,
 }
 
 /// A statement of the original, or a part of one, with its comments.
@@ -29,60 +36,97 @@ struct Atom {
 }
 
 /// Divides the original down script over the scripts of a rewrite. `after` is the schema after the up script.
-pub(super) fn divide(scripts: &mut [Packed], down: &Script, after: &Model) -> Downs {
+pub(super) fn divide(scripts: &mut [Packed], down: &Script, after: &Model, findings: &[&Finding]) -> Downs {
     let all = sources(down);
     let settings: Vec<String> =
         all.iter().take_while(|source| is_setting(&source.text)).map(Source::to_sql).collect();
-    let atoms: Vec<Atom> = all[settings.len()..].iter().flat_map(|source| atoms(source, after)).collect();
+    let mut reader = Reader { model: after.clone(), names: Names::default(), findings, refused: Vec::new() };
+    let sources = all.iter().enumerate().skip(settings.len());
+    let atoms: Vec<Atom> = sources.flat_map(|(at, source)| reader.atoms(at, source, after)).collect();
+    let refused = reader.refused;
     let mut divided = scripts.to_vec();
-    match assign(&mut divided, atoms) {
+    match assign(&mut divided, &atoms) {
         Ok(doubt) => {
             scripts.clone_from_slice(&divided);
-            Downs { statements: scripts.iter().map(undo).collect(), settings, doubt }
+            Downs { statements: scripts.iter().map(undo).collect(), settings, doubt, refused }
         }
-        Err(line) => whole(scripts.len(), &all, settings, line),
+        Err(line) => {
+            let mut statements = vec![Vec::new(); scripts.len()];
+            // The last script has all of it, so that it runs first.
+            let last = statements.last_mut();
+            last.into_iter().for_each(|last| last.extend(atoms.iter().map(|atom| atom.text.clone())));
+            let doubt = format!(
+                "the statement in line {line} of the down script reverts no statement that is known, so the last \
+                 script has the whole down script: revert all scripts together"
+            );
+            Downs { statements, settings, doubt: Some(doubt), refused }
+        }
     }
 }
 
-/// Keeps the down script whole: the last script has all of it, so that it runs first.
-fn whole(scripts: usize, all: &[Source], settings: Vec<String>, line: u32) -> Downs {
-    let mut statements = vec![Vec::new(); scripts];
-    if let Some(last) = statements.last_mut() {
-        last.extend(all[settings.len()..].iter().map(Source::to_sql));
+/// The reading of a down script.
+struct Reader<'a> {
+    /// The schema before the next statement.
+    model: Model,
+    names: Names,
+    findings: &'a [&'a Finding],
+    refused: Vec<(Finding, String)>,
+}
+
+impl Reader<'_> {
+    /// The parts of a statement. A statement that blocks is replaced by those that do not, one after the
+    /// other: no transaction is around them.
+    fn atoms(&mut self, at: usize, source: &Source, after: &Model) -> Vec<Atom> {
+        let lexed = LexedStatement::new(&source.text);
+        let parsed = lexed.parse();
+        let findings = found(self.findings, at, source);
+        let mut rewritten = Rewritten::default();
+        if !findings.is_empty() {
+            let (model, names) = (&self.model, &mut self.names);
+            let mut context = Context { text: &source.text, parsed: &parsed, model, names, findings };
+            rewritten = statement::rewrite(&mut context);
+        }
+        self.refused.append(&mut rewritten.refused);
+        self.model.apply(&parsed);
+        let later = rewritten.later.into_iter().flatten();
+        let steps: Vec<String> = rewritten.first.into_iter().chain(later).map(|step| step.text).collect();
+        if steps.is_empty() {
+            return atoms(source, after);
+        }
+        let key = keys(&source.text, after).into_iter().next().flatten();
+        let text = format!("{}{}", source.comments, steps.join(";\n"));
+        vec![Atom { text, key, line: source.line, is_harmless: false }]
     }
-    let doubt = Some(format!(
-        "the statement in line {line} of the down script reverts no statement that is known, so the last script has \
-         the whole down script: revert all scripts together"
-    ));
-    Downs { statements, settings, doubt }
 }
 
 /// Gives each statement to the step that it reverts; a statement on rows follows the one before it. Returns a
 /// doubt, or the line of a statement that may revert anything.
-fn assign(scripts: &mut [Packed], atoms: Vec<Atom>) -> Result<Option<String>, u32> {
+fn assign(scripts: &mut [Packed], atoms: &[Atom]) -> Result<Option<String>, u32> {
     let mut doubt = None;
     let mut last: Option<(usize, usize)> = None;
-    let mut waiting: Vec<Atom> = Vec::new();
+    let mut waiting: Vec<&Atom> = Vec::new();
+    let mut follows = false;
     for atom in atoms {
         if let Some((script, step)) = atom.key.as_ref().and_then(|key| taker(scripts, key)) {
-            if last.is_some_and(|last| (script, step) > last) && doubt.is_none() && !waiting.is_empty() {
+            if follows && doubt.is_none() && last.is_some_and(|last| (script, step) > last) {
                 doubt = Some(unordered(atom.line));
             }
             place(&mut scripts[script], step, atom);
-            let earlier = std::mem::take(&mut waiting).into_iter().map(|atom| Undo::new(atom.text));
+            let earlier = std::mem::take(&mut waiting).into_iter().map(|atom| Undo::new(&*atom.text));
             scripts[script].steps[step].undo.splice(0..0, earlier);
             last = Some((script, step));
         } else if !atom.is_harmless {
             return Err(atom.line);
         } else if let Some((script, step)) = last {
-            scripts[script].steps[step].undo.push(Undo::new(atom.text));
+            scripts[script].steps[step].undo.push(Undo::new(&*atom.text));
+            follows = true;
         } else {
             waiting.push(atom);
         }
     }
     // It reverts nothing: it runs before all else, on the final schema.
     if let Some(step) = scripts.last_mut().and_then(|script| script.steps.last_mut()) {
-        step.undo.splice(0..0, waiting.into_iter().map(|atom| Undo::new(atom.text)));
+        step.undo.splice(0..0, waiting.into_iter().map(|atom| Undo::new(&*atom.text)));
     }
     Ok(doubt)
 }
@@ -112,9 +156,9 @@ fn taker(scripts: &[Packed], key: &Key) -> Option<(usize, usize)> {
 }
 
 /// Puts a statement of the original in place of the one that would revert the same.
-fn place(script: &mut Packed, step: usize, atom: Atom) {
+fn place(script: &mut Packed, step: usize, atom: &Atom) {
     let is_concurrent = script.place == Place::Concurrent;
-    let text = if is_concurrent { concurrent(&atom.text) } else { atom.text };
+    let text = if is_concurrent { concurrent(&atom.text) } else { atom.text.clone() };
     let step = &mut script.steps[step];
     if let Some(at) = step.keys.iter().position(|key| Some(key) == atom.key.as_ref()) {
         step.keys.remove(at);

@@ -130,10 +130,16 @@ pub fn rewrites(set: &Set, options: &LintOptions) -> Result<Vec<Rewrite>, LintEr
     let judgement = lint(set, options)?;
     let mut rewrites = Vec::new();
     for (migration, before) in pending(set, options) {
-        let is_of = |finding: &&Finding| finding.version == *migration.version() && finding.role == Role::Up;
-        let findings: Vec<&Finding> = judgement.findings.iter().filter(is_of).collect();
-        let approved = judgement.approved.iter().map(|approved| &approved.finding).filter(is_of).collect();
-        rewrites.extend(script::rewrite(migration, &before, &findings, &approved));
+        let of = |role| {
+            let is_of =
+                move |finding: &&Finding| finding.version == *migration.version() && finding.role == role;
+            let approved = judgement.approved.iter().map(|approved| &approved.finding);
+            script::Judged {
+                findings: judgement.findings.iter().filter(is_of).collect(),
+                approved: approved.filter(is_of).collect(),
+            }
+        };
+        rewrites.extend(script::rewrite(migration, &before, &of(Role::Up), &of(Role::Down)));
     }
     Ok(rewrites)
 }

@@ -20,17 +20,22 @@ use crate::sql::statement::{
     TransactionControl,
 };
 use crate::sql::{Control, TransactionMode};
-use std::collections::BTreeSet;
 
 /// The rule whose findings go where statements outside of transactions have their own scripts.
 const MIXED: &str = "concurrently-mixed";
+
+/// What is found in a script.
+pub(super) struct Judged<'a> {
+    pub(super) findings: Vec<&'a Finding>,
+    pub(super) approved: Vec<&'a Finding>,
+}
 
 /// Rewrites a migration; `None` if there is nothing to say about it.
 pub(super) fn rewrite(
     migration: &dyn Migration,
     before: &Model,
-    findings: &[&Finding],
-    approved: &Vec<&Finding>,
+    judged: &Judged<'_>,
+    judged_down: &Judged<'_>,
 ) -> Option<Rewrite> {
     let up = migration.up().into_script()?;
     let mut rewrite = Rewrite {
@@ -40,7 +45,8 @@ pub(super) fn rewrite(
         done: Vec::new(),
         not_done: Vec::new(),
     };
-    let (wanted, others): (Vec<&Finding>, Vec<&Finding>) = findings.iter().partition(|of| is_wanted(of));
+    let (wanted, others): (Vec<&Finding>, Vec<&Finding>) =
+        judged.findings.iter().copied().partition(|of| is_wanted(of));
     for finding in others {
         let reason = without_rewrite(finding);
         rewrite.not_done.extend(reason.map(|reason| not_done(finding, reason)));
@@ -51,8 +57,13 @@ pub(super) fn rewrite(
     }
     if !wanted.is_empty() {
         let down = migration.down().and_then(Payload::into_script);
-        let scripts = Rewriter { up: &up, before, findings: &wanted };
-        scripts.rewrite(down.as_deref(), migration.verify(), approved, &mut rewrite);
+        let rewriter = Rewriter { up: &up, before, findings: &wanted, approved: &judged.approved };
+        rewriter.rewrite(down.as_deref(), judged_down, migration.verify(), &mut rewrite);
+    }
+    if rewrite.scripts.is_empty() {
+        let dangers = judged_down.findings.iter().filter(|finding| is_wanted_down(finding));
+        let reason = "a down script is rewritten only along with its up script";
+        rewrite.not_done.extend(dangers.map(|finding| not_done(finding, reason.to_owned())));
     }
     (!rewrite.scripts.is_empty() || !rewrite.not_done.is_empty()).then_some(rewrite)
 }
@@ -69,6 +80,11 @@ fn is_wanted(finding: &Finding) -> bool {
     let is_of_statement =
         RULES.contains(&id) && (is_dangerous || !is_short && finding.rule.risk == Risk::Careful);
     is_of_statement || is_dangerous && SPLIT_RULES.contains(&id) || id == MIXED
+}
+
+/// True if a rewrite may remove a finding in a down script.
+fn is_wanted_down(finding: &Finding) -> bool {
+    finding.risk >= Risk::Dangerous && RULES.contains(&finding.rule.id)
 }
 
 /// The reason why a script is not to be divided.
@@ -108,14 +124,15 @@ struct Rewriter<'a> {
     up: &'a Script,
     before: &'a Model,
     findings: &'a [&'a Finding],
+    approved: &'a [&'a Finding],
 }
 
 impl Rewriter<'_> {
     fn rewrite(
         &self,
         down: Option<&Script>,
+        judged_down: &Judged<'_>,
         verify: Option<&Script>,
-        approved: &[&Finding],
         rewrite: &mut Rewrite,
     ) {
         let all = sources(self.up);
@@ -133,18 +150,26 @@ impl Rewriter<'_> {
             rewrite.done.clear();
             return;
         }
-        let downs = down.map(|down| down::divide(&mut scripts, down, &after));
-        let doubt = downs.as_ref().and_then(|downs| downs.doubt.clone());
-        rewrite.not_done.extend(doubt.map(|reason| NotDone { finding: None, reason }));
+        let dangers: Vec<&Finding> =
+            judged_down.findings.iter().copied().filter(|finding| is_wanted_down(finding)).collect();
+        let downs = down.map(|down| down::divide(&mut scripts, down, &after, &dangers));
+        if let Some(downs) = &downs {
+            let is_left = |finding: &Finding| downs.refused.iter().any(|(of, _)| of == finding);
+            rewrite.done.extend(dangers.iter().filter(|of| !is_left(of)).map(|of| (*of).clone()));
+            let left = downs.refused.iter().map(|(finding, reason)| not_done(finding, reason.clone()));
+            rewrite.not_done.extend(left);
+            let doubt = downs.doubt.clone();
+            rewrite.not_done.extend(doubt.map(|reason| NotDone { finding: None, reason }));
+        }
         let last = scripts.len() - 1;
         for (at, script) in scripts.iter().enumerate() {
             let down = downs
                 .as_ref()
                 .zip(down)
-                .map(|(downs, down)| down_text(&downs.statements[at], &downs.settings, down.options()));
+                .map(|(downs, down)| down_text(&downs.statements[at], &downs.settings, down, judged_down));
             rewrite.scripts.push(SafeScript {
                 word: if at == 0 { "" } else { word(script) },
-                up: ScriptText { options: self.options(script, approved), text: text_of(&script.steps) },
+                up: ScriptText { options: self.options(script), text: text_of(&script.steps) },
                 down,
                 verify: verify_text(script, verify.filter(|_| at == last)),
             });
@@ -165,7 +190,7 @@ impl Rewriter<'_> {
             }
             let lexed = LexedStatement::new(&source.text);
             let parsed = lexed.parse();
-            let findings = self.found(at, source);
+            let findings = found(self.findings, at, source);
             let here: Vec<&Finding> = findings.iter().map(|(_, finding)| *finding).collect();
             let rewritten = if findings.is_empty() {
                 Rewritten::default()
@@ -216,34 +241,14 @@ impl Rewriter<'_> {
         }
     }
 
-    /// The findings in a statement that a rewrite of it removes, with their spans.
-    fn found(&self, at: usize, source: &Source) -> Vec<(Span, &Finding)> {
-        let is_here =
-            |finding: &&&Finding| finding.statement == Some(at + 1) && RULES.contains(&finding.rule.id);
-        let span = |finding: &Finding| Span {
-            start: finding.span.start - source.start,
-            end: finding.span.end - source.start,
-        };
-        self.findings.iter().filter(is_here).map(|finding| (span(finding), *finding)).collect()
-    }
-
     /// The options of a script: those of the original, without approvals of what it does not contain.
-    fn options(&self, script: &Packed, approved: &[&Finding]) -> Options {
+    fn options(&self, script: &Packed) -> Options {
         let mut options = self.up.options().clone();
         if script.place == Place::Concurrent {
             options.transaction = Some(TransactionMode::None);
         }
-        let texts: BTreeSet<&str> = script.steps.iter().map(|step| step.text.as_str()).collect();
-        let is_used = |rule: &str| {
-            approved.iter().any(|finding| {
-                finding.rule.id == rule
-                    && finding.statement.is_some_and(|statement| {
-                        let statement = self.up.statements().at(statement - 1);
-                        texts.contains(statement.text(self.up.text()))
-                    })
-            })
-        };
-        options.allow.to_mut().retain(|approval| is_used(&approval.rule));
+        let texts: Vec<&str> = script.steps.iter().map(|step| step.text.as_str()).collect();
+        keep_approvals(&mut options, self.up, self.approved, &texts);
         options
     }
 
@@ -264,6 +269,28 @@ impl Rewriter<'_> {
             Some(format!("the script has to stay one transaction: it has {what} in line {}", source.line))
         })
     }
+}
+
+/// The findings in a statement that a rewrite of it removes, with their spans.
+pub(super) fn found<'f>(findings: &[&'f Finding], at: usize, source: &Source) -> Vec<(Span, &'f Finding)> {
+    let is_here = |finding: &&&Finding| finding.statement == Some(at + 1) && RULES.contains(&finding.rule.id);
+    let span = |finding: &Finding| Span {
+        start: finding.span.start - source.start,
+        end: finding.span.end - source.start,
+    };
+    findings.iter().filter(is_here).map(|finding| (span(finding), *finding)).collect()
+}
+
+/// Keeps the approvals of a script whose statements are among these texts.
+fn keep_approvals(options: &mut Options, script: &Script, approved: &[&Finding], texts: &[&str]) {
+    let is_there = |finding: &Finding| {
+        finding.statement.is_some_and(|statement| {
+            let written = script.statements().at(statement - 1).text(script.text());
+            texts.iter().any(|text| text.ends_with(written))
+        })
+    };
+    let is_used = |rule: &str| approved.iter().any(|finding| finding.rule.id == rule && is_there(finding));
+    options.allow.to_mut().retain(|approval| is_used(&approval.rule));
 }
 
 /// The steps so far, with the stages that wait for those of the next statement.
@@ -352,17 +379,23 @@ fn text_of(steps: &[Step]) -> String {
     text
 }
 
-/// The text of a down script.
-fn down_text(statements: &[String], settings: &[String], options: &Options) -> ScriptText {
-    let mut options = options.clone();
+/// The text of a down script with these statements of the original and of the rewrite.
+fn down_text(
+    statements: &[String],
+    settings: &[String],
+    original: &Script,
+    judged: &Judged<'_>,
+) -> ScriptText {
     if statements.is_empty() {
-        options.transaction = None;
         return ScriptText {
-            options,
+            options: Options::NONE,
             text: "-- Nothing to revert here: the down scripts of the migrations around it do it.\n"
                 .to_owned(),
         };
     }
+    let mut options = original.options().clone();
+    let texts: Vec<&str> = statements.iter().map(String::as_str).collect();
+    keep_approvals(&mut options, original, &judged.approved, &texts);
     let is_outside = |text: &String| {
         text.contains(" VALIDATE CONSTRAINT ")
             || crate::sql::split(text).statements.iter().any(|statement| statement.refuses().is_some())

@@ -46,7 +46,7 @@ impl Rewriting<'_> {
             return Err(RewriteProblem::NothingApplied.into());
         }
         let rewrites = rewrites(self.set, self.options).map_err(migrate_core::config::JudgeError::from)?;
-        let before: Contents = sources.into_iter().map(|file| (file.path, file.bytes.into_owned())).collect();
+        let before = contents(self.folder, sources)?;
         let versions = versions::assign(self.set, self.layout, self.options, &rewrites)?;
         let after =
             Files { layout: self.layout, before: &before }.rewritten(self.set, &rewrites, &versions)?;
@@ -73,6 +73,19 @@ impl Rewriting<'_> {
         }
         Err(RewriteProblem::Order { found: found.join(", "), expected: expected.join(", ") }.into())
     }
+}
+
+/// The contents of the files, those that no layout reads included: they may move with a folder.
+fn contents(folder: &Path, sources: Vec<SourceFile>) -> Result<Contents, Problem> {
+    let mut contents = Contents::new();
+    for SourceFile { path, bytes } in sources.into_iter().filter(|file| !file.path.ends_with('/')) {
+        let whole = folder.join(&path);
+        let is_unread = bytes.is_empty() && whole.is_file();
+        let failed = |source| Problem::File { what: "read", path: whole.clone(), source };
+        let bytes = if is_unread { fs::read(&whole).map_err(failed)? } else { bytes.into_owned() };
+        contents.insert(path, bytes);
+    }
+    Ok(contents)
 }
 
 fn names(directory: &Directory) -> Vec<&str> {
