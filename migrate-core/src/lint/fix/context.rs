@@ -32,6 +32,11 @@ pub(super) struct Rewritten {
 }
 
 impl Rewritten {
+    /// True if the statement stays as it is.
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_empty() && self.later.is_empty()
+    }
+
     /// A single statement in place of another one.
     pub(super) fn one(step: Step) -> Rewritten {
         Rewritten { first: vec![step], ..Rewritten::default() }

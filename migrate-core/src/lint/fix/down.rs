@@ -2,7 +2,6 @@
 
 use super::alter::comments;
 use super::concurrently::concurrent;
-use super::context::{Context, Rewritten};
 use super::names::Names;
 use super::pack::{Packed, is_setting};
 use super::script::found;
@@ -80,12 +79,7 @@ impl Reader<'_> {
         let lexed = LexedStatement::new(&source.text);
         let parsed = lexed.parse();
         let findings = found(self.findings, at, source);
-        let mut rewritten = Rewritten::default();
-        if !findings.is_empty() {
-            let (model, names) = (&self.model, &mut self.names);
-            let mut context = Context { text: &source.text, parsed: &parsed, model, names, findings };
-            rewritten = statement::rewrite(&mut context);
-        }
+        let mut rewritten = statement::rewrite(&source.text, &parsed, &self.model, &mut self.names, findings);
         self.refused.append(&mut rewritten.refused);
         self.model.apply(&parsed);
         let later = rewritten.later.into_iter().flatten();

@@ -41,11 +41,13 @@ mod names;
 mod not_null;
 mod pack;
 mod partition;
+mod queue;
 mod reason;
 mod script;
 mod source;
 mod statement;
 mod step;
+mod text;
 mod unique;
 
 use super::finding::Finding;

@@ -1,13 +1,14 @@
 //! The rewrite of one script.
 
-use super::context::{Context, Rewritten, merge};
 use super::down;
 use super::names::Names;
-use super::pack::{self, Packed, SPLIT_RULES, pack};
+use super::pack::{Packed, SPLIT_RULES, pack};
+use super::queue::Queue;
 use super::reason::without_rewrite;
 use super::source::{Source, sources};
 use super::statement::{self, RULES};
-use super::step::{Place, Step, keys};
+use super::step::{Place, Step};
+use super::text::{down_text, keep_approvals, text_of, verify_text, word};
 use super::{NotDone, Rewrite, SafeScript, ScriptText};
 use crate::lint::finding::Finding;
 use crate::lint::model::Model;
@@ -66,6 +67,16 @@ pub(super) fn rewrite(
         rewrite.not_done.extend(dangers.map(|finding| not_done(finding, reason.to_owned())));
     }
     (!rewrite.scripts.is_empty() || !rewrite.not_done.is_empty()).then_some(rewrite)
+}
+
+impl Rewrite {
+    /// Adds findings: those that are refused stay, the others are gone.
+    fn add(&mut self, findings: &[&Finding], refused: Vec<(Finding, String)>) {
+        let is_left = |finding: &&&Finding| refused.iter().any(|(of, _)| of == **finding);
+        self.done.extend(findings.iter().filter(|of| !is_left(of)).map(|of| (*of).clone()));
+        let left = refused.into_iter().map(|(finding, reason)| NotDone { finding: Some(finding), reason });
+        self.not_done.extend(left);
+    }
 }
 
 fn not_done(finding: &Finding, reason: String) -> NotDone {
@@ -143,22 +154,18 @@ impl Rewriter<'_> {
             rewrite.not_done.extend(self.findings.iter().map(|finding| not_done(finding, reason.clone())));
             return;
         }
-        rewrite.done = self.findings.iter().map(|finding| (*finding).clone()).collect();
-        rewrite.done.retain(|finding| !refused.iter().any(|(of, _)| of == finding));
-        rewrite.not_done.extend(refused.iter().map(|(finding, reason)| not_done(finding, reason.clone())));
+        rewrite.add(self.findings, refused);
         if !is_changed && scripts.len() < 2 {
-            rewrite.done.clear();
+            let reason = "the script can't be divided there";
+            rewrite.not_done.extend(rewrite.done.drain(..).map(|of| not_done(&of, reason.to_owned())));
             return;
         }
         let dangers: Vec<&Finding> =
             judged_down.findings.iter().copied().filter(|finding| is_wanted_down(finding)).collect();
-        let downs = down.map(|down| down::divide(&mut scripts, down, &after, &dangers));
-        if let Some(downs) = &downs {
-            let is_left = |finding: &Finding| downs.refused.iter().any(|(of, _)| of == finding);
-            rewrite.done.extend(dangers.iter().filter(|of| !is_left(of)).map(|of| (*of).clone()));
-            let left = downs.refused.iter().map(|(finding, reason)| not_done(finding, reason.clone()));
-            rewrite.not_done.extend(left);
-            let doubt = downs.doubt.clone();
+        let mut downs = down.map(|down| down::divide(&mut scripts, down, &after, &dangers));
+        if let Some(downs) = &mut downs {
+            rewrite.add(&dangers, std::mem::take(&mut downs.refused));
+            let doubt = downs.doubt.take();
             rewrite.not_done.extend(doubt.map(|reason| NotDone { finding: None, reason }));
         }
         let last = scripts.len() - 1;
@@ -191,25 +198,9 @@ impl Rewriter<'_> {
             let lexed = LexedStatement::new(&source.text);
             let parsed = lexed.parse();
             let findings = found(self.findings, at, source);
-            let here: Vec<&Finding> = findings.iter().map(|(_, finding)| *finding).collect();
-            let rewritten = if findings.is_empty() {
-                Rewritten::default()
-            } else {
-                let mut context = Context {
-                    text: &source.text,
-                    parsed: &parsed,
-                    model: &model,
-                    names: &mut names,
-                    findings,
-                };
-                statement::rewrite(&mut context)
-            };
+            let rewritten = statement::rewrite(&source.text, &parsed, &model, &mut names, findings);
             refused.extend(rewritten.refused.clone());
-            if rewritten.first.is_empty() && rewritten.later.is_empty() {
-                let is_new = |finding: &&&Finding| !refused.iter().any(|(of, _)| of == **finding);
-                let left: Vec<&&Finding> = here.iter().filter(is_new).collect();
-                let reason = || "statements in code stay as they are".to_owned();
-                refused.extend(left.into_iter().map(|finding| ((*finding).clone(), reason())));
+            if rewritten.is_empty() {
                 queue.plain(source, self.place(at, source), &model);
             } else {
                 queue.rewritten(source, rewritten);
@@ -279,147 +270,4 @@ pub(super) fn found<'f>(findings: &[&'f Finding], at: usize, source: &Source) ->
         end: finding.span.end - source.start,
     };
     findings.iter().filter(is_here).map(|finding| (span(finding), *finding)).collect()
-}
-
-/// Keeps the approvals of a script whose statements are among these texts.
-fn keep_approvals(options: &mut Options, script: &Script, approved: &[&Finding], texts: &[&str]) {
-    let is_there = |finding: &Finding| {
-        finding.statement.is_some_and(|statement| {
-            let written = script.statements().at(statement - 1).text(script.text());
-            texts.iter().any(|text| text.ends_with(written))
-        })
-    };
-    let is_used = |rule: &str| approved.iter().any(|finding| finding.rule.id == rule && is_there(finding));
-    options.allow.to_mut().retain(|approval| is_used(&approval.rule));
-}
-
-/// The steps so far, with the stages that wait for those of the next statement.
-#[derive(Default)]
-struct Queue {
-    steps: Vec<Step>,
-    waiting: Vec<Vec<Step>>,
-    /// Comments of statements that are left out.
-    comments: String,
-}
-
-impl Queue {
-    fn plain(&mut self, source: &Source, place: Place, model: &Model) {
-        self.flush();
-        let step = Step {
-            is_new: false,
-            keys: keys(&source.text, model).into_iter().flatten().collect(),
-            trailing: source.trailing.clone(),
-            comments: self.comments_of(source),
-            ..Step::new(&*source.text, place)
-        };
-        self.steps.push(step);
-    }
-
-    fn rewritten(&mut self, source: &Source, rewritten: Rewritten) {
-        let Rewritten { mut first, mut later, only_validates, .. } = rewritten;
-        if !only_validates {
-            self.flush();
-        }
-        let comments = self.comments_of(source);
-        let head = match first.first_mut() {
-            Some(head) => Some(head),
-            None => later.first_mut().and_then(|stage| stage.first_mut()),
-        };
-        if let Some(head) = head {
-            head.comments.insert_str(0, &comments);
-            head.trailing.clone_from(&source.trailing);
-        }
-        self.steps.extend(first);
-        merge(&mut self.waiting, later);
-        if !only_validates {
-            self.flush();
-        }
-    }
-
-    fn comments_of(&mut self, source: &Source) -> String {
-        std::mem::take(&mut self.comments) + &source.comments
-    }
-
-    /// Ends the statements whose later stages may share scripts.
-    fn flush(&mut self) {
-        for mut stage in std::mem::take(&mut self.waiting) {
-            if let Some(first) = stage.first_mut() {
-                first.is_first = true;
-            }
-            self.steps.extend(stage);
-        }
-    }
-}
-
-/// The word that tells a script from the others of the rewrite.
-fn word(script: &Packed) -> &'static str {
-    let has = |verb: &str| script.steps.iter().any(|step| step.text.to_ascii_uppercase().contains(verb));
-    match script.place {
-        Place::Slow => "validate",
-        Place::Concurrent if has("CREATE") => "index",
-        Place::Concurrent => "concurrently",
-        Place::Alone => "refresh",
-        Place::Rows => "rows",
-        Place::Block if has("USING INDEX") => "constraint",
-        Place::Block if has("SET NOT NULL") => "not_null",
-        Place::Block if has("ATTACH PARTITION") => "attach",
-        Place::Block => "then",
-    }
-}
-
-/// The text of a script.
-fn text_of(steps: &[Step]) -> String {
-    let mut text = String::new();
-    for step in steps {
-        if !step.comments.is_empty() && !text.is_empty() {
-            text.push('\n');
-        }
-        text.push_str(&format!("{}{};{}\n", step.comments, step.text, step.trailing));
-    }
-    text
-}
-
-/// The text of a down script with these statements of the original and of the rewrite.
-fn down_text(
-    statements: &[String],
-    settings: &[String],
-    original: &Script,
-    judged: &Judged<'_>,
-) -> ScriptText {
-    if statements.is_empty() {
-        return ScriptText {
-            options: Options::NONE,
-            text: "-- Nothing to revert here: the down scripts of the migrations around it do it.\n"
-                .to_owned(),
-        };
-    }
-    let mut options = original.options().clone();
-    let texts: Vec<&str> = statements.iter().map(String::as_str).collect();
-    keep_approvals(&mut options, original, &judged.approved, &texts);
-    let is_outside = |text: &String| {
-        text.contains(" VALIDATE CONSTRAINT ")
-            || crate::sql::split(text).statements.iter().any(|statement| statement.refuses().is_some())
-    };
-    if statements.iter().any(is_outside) {
-        options.transaction = Some(TransactionMode::None);
-    }
-    let is_bare = options.transaction == Some(TransactionMode::None);
-    let settings =
-        settings.iter().map(|setting| if is_bare { pack::for_session(setting) } else { setting.clone() });
-    let text =
-        settings.chain(statements.iter().cloned()).map(|statement| format!("{statement};\n")).collect();
-    ScriptText { options, text }
-}
-
-/// The text of a verify script: the original's, and the queries of the steps.
-fn verify_text(script: &Packed, original: Option<&Script>) -> Option<String> {
-    let own: Vec<String> = script
-        .steps
-        .iter()
-        .filter_map(|step| step.verify.as_ref())
-        .map(|query| format!("{query};\n"))
-        .collect();
-    let original = original.map(|verify| verify.source().trim_end().to_owned() + "\n");
-    let text: String = original.into_iter().chain(own).collect();
-    (!text.is_empty()).then_some(text)
 }
