@@ -1,18 +1,31 @@
 //! The arguments of `migrate!`.
 
+use migrate_core::lint::Risk;
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::parse::{Parse, ParseStream};
 use syn::{Ident, LitBool, LitStr, Token};
 
-/// `migrate!("dir", set = "name", placeholders = ["name", …], history_schema = "ops", …)`; every part is
+/// `migrate!("dir", set = "name", placeholders = ["name", …], deny = "dangerous", history_schema = "ops", …)`; every part is
 /// optional.
 #[derive(Default)]
 pub(crate) struct Args {
     pub(crate) directory: Option<LitStr>,
     pub(crate) set: Option<LitStr>,
     pub(crate) placeholders: Option<Vec<LitStr>>,
+    pub(crate) lint: LintArgs,
     pub(crate) settings: Vec<Setting>,
+}
+
+/// The arguments about lint.
+#[derive(Default)]
+pub(crate) struct LintArgs {
+    /// The risk from which on a finding is an error.
+    pub(crate) deny: Option<Risk>,
+    /// The last migration that is not judged.
+    pub(crate) since: Option<String>,
+    /// The file with facts, relative to the crate's `Cargo.toml`.
+    pub(crate) facts: Option<String>,
 }
 
 /// A setting of the set, with its value as an expression in the output.
@@ -22,7 +35,7 @@ pub(crate) struct Setting {
 }
 
 /// The keys, for the error about an unknown one.
-const KEYS: &str = "the keys are `set`, `placeholders`, `history_schema`, `history_table`, `program`, `lock_timeout`, \
+const KEYS: &str = "the keys are `set`, `placeholders`, `deny`, `since`, `facts`, `history_schema`, `history_table`, `program`, `lock_timeout`, \
                     `statement_timeout`, `allow_out_of_order`, `allow_ahead`, `allow_missing` and `ignore_foreign_history`";
 
 /// The crate whose paths the output names, and the arguments after it.
@@ -72,6 +85,9 @@ impl Args {
         let is_given = match key.to_string().as_str() {
             "set" => self.set.is_some(),
             "placeholders" => self.placeholders.is_some(),
+            "deny" => self.lint.deny.is_some(),
+            "since" => self.lint.since.is_some(),
+            "facts" => self.lint.facts.is_some(),
             _ => self.settings.iter().any(|setting| setting.key == key),
         };
         if is_given {
@@ -81,6 +97,9 @@ impl Args {
         match key.to_string().as_str() {
             "placeholders" => self.placeholders = Some(names(input)?),
             "set" => self.set = Some(name(input, "the name of the set")?),
+            "deny" => self.lint.deny = Some(risk(input)?),
+            "since" => self.lint.since = Some(name(input, "the version of a migration")?.value()),
+            "facts" => self.lint.facts = Some(name(input, "the file with facts")?.value()),
             _ => {
                 let value = setting(&key, input)?;
                 self.settings.push(Setting { key, value });
@@ -114,6 +133,14 @@ fn setting(key: &Ident, input: ParseStream<'_>) -> syn::Result<TokenStream> {
         }
         _ => return Err(syn::Error::new(key.span(), format!("unknown key `{key}`: {KEYS}"))),
     })
+}
+
+/// Parses the lowest risk that is an error.
+fn risk(input: ParseStream<'_>) -> syn::Result<Risk> {
+    let span = input.span();
+    let text = input.parse::<LitStr>().ok().map(|text| text.value());
+    let risk = text.and_then(|text| Risk::of_word(&text)).filter(|risk| *risk != Risk::Safe);
+    risk.ok_or_else(|| syn::Error::new(span, "expected \"careful\", \"dangerous\" or \"very-risky\""))
 }
 
 /// Parses a timeout as in scripts: `"500ms"`, `"2s"` or `"5min"`; `"off"` means no timeout.

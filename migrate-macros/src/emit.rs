@@ -1,12 +1,13 @@
 //! The output: the set of a directory as constants.
 
 use crate::args::Setting;
+use crate::lint::Judged;
 use migrate_core::directory::Directory;
 use migrate_core::set::embedded::Packing;
 use migrate_core::{DigestChain, Migration as _, SqlMigration, VersionOrder};
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::quote;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Emits an expression that consists of literals. The texts are `include_str!`, so that Cargo and the
 /// compiler track each file.
@@ -16,9 +17,11 @@ pub(crate) fn set(
     chosen: &[Setting],
     folder: &Path,
     directory: &Directory,
+    tracked: &[PathBuf],
 ) -> TokenStream {
     let path = |file: &str| folder.join(file).to_str().expect("checked before").to_owned();
-    let settings = directory.settings.iter().map(|file| path(file));
+    let tracked = tracked.iter().map(|file| file.to_string_lossy().into_owned());
+    let settings = directory.settings.iter().map(|file| path(file)).chain(tracked);
     let migrations: Vec<&SqlMigration> = directory.migrations.iter().chain(&directory.replaced).collect();
     let count = migrations.len();
     let packing = Packing::of(migrations.into_iter());
@@ -59,6 +62,18 @@ pub(crate) fn set(
             ..#krate::__private::SetSettings::DEFAULT
         })
     } }
+}
+
+/// The approvals of the configuration as a setting, if there are any.
+pub(crate) fn approvals(judged: &Judged) -> Option<Setting> {
+    let approvals = judged.approvals.iter().map(|of| {
+        let (migration, rule) = (&of.migration, &of.approval.rule);
+        let reason = of.approval.reason.as_deref().unwrap_or_default();
+        quote!((#migration, #rule, #reason))
+    });
+    let approvals: Vec<TokenStream> = approvals.collect();
+    let key = Ident::new("approvals", Span::call_site());
+    (!approvals.is_empty()).then(|| Setting { key, value: quote!(&[#(#approvals),*]) })
 }
 
 fn order(order: VersionOrder) -> TokenStream {

@@ -2,6 +2,7 @@
 
 use crate::args::Call;
 use crate::emit;
+use crate::lint;
 use migrate_core::directory::source::folder;
 use migrate_core::directory::{Directory, Reading};
 use migrate_core::{DEFAULT_SET, FolderError};
@@ -24,10 +25,16 @@ pub(crate) fn embed(input: TokenStream, manifest_dir: &Path) -> TokenStream {
     let reading = call.args.placeholders.as_ref().map_or(Reading::default(), |names| {
         Reading::default().placeholders(names.iter().map(syn::LitStr::value))
     });
-    match read(&folder, &relative, &reading) {
-        Ok(directory) => {
-            let set = call.args.set.map_or(DEFAULT_SET.to_owned(), |set| set.value());
-            emit::set(&call.krate, &set, &call.args.settings, &folder, &directory)
+    let set = call.args.set.as_ref().map_or(DEFAULT_SET.to_owned(), syn::LitStr::value);
+    let judged = |directory: &Directory| {
+        let (args, relative) = (&call.args.lint, relative.as_str());
+        lint::Call { set: &set, args, manifest_dir, relative }.judge(directory)
+    };
+    let read = read(&folder, &relative, &reading).and_then(|read| Ok((judged(&read)?, read)));
+    match read {
+        Ok((judged, read)) => {
+            let settings = call.args.settings.into_iter().chain(emit::approvals(&judged)).collect::<Vec<_>>();
+            emit::set(&call.krate, &set, &settings, &folder, &read, &judged.files)
         }
         Err(messages) => errors(span, &messages),
     }

@@ -7,6 +7,7 @@
 mod args;
 mod emit;
 mod expand;
+mod lint;
 mod test_attribute;
 
 use proc_macro::TokenStream;

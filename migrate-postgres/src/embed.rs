@@ -9,6 +9,7 @@
 /// | `migrate!("db/migrations", set = "billing")` | `db/migrations` | `billing` |
 /// | `migrate!("db/migrations", placeholders = ["schema"])` | `db/migrations` | `default` |
 /// | `migrate!("db/migrations", history_schema = "ops")` | `db/migrations` | `default` |
+/// | `migrate!("db/migrations", deny = "dangerous")` | `db/migrations` | `default` |
 ///
 /// The directory is read and checked when the crate is compiled: each problem is a compile error with file,
 /// line and column. The macro expands to a constant expression: order, statement boundaries, checksums and
@@ -18,6 +19,12 @@
 /// With `placeholders`, the scripts may contain `${schema}`, which
 /// [`Migrator::placeholder`](crate::Migrator::placeholder) gives a value; [`migrate_core::set::placeholder`]
 /// describes where. Without it, `${schema}` is ordinary text.
+///
+/// With `deny`, findings of at least that risk (`careful`, `dangerous`, `very-risky`) are compile errors, with
+/// the line, the reason and the safe way: see [`lint`](crate::lint). `since = "0042"` judges only the migrations
+/// after that one, as those of one deployment; `facts = "facts.json"` judges with what `migrate facts` has
+/// written about the database (feature `lint`). With the feature, a `migrate.toml` beside `Cargo.toml` gives the
+/// same as defaults.
 ///
 /// Settings that belong to the set are arguments, so that the boot, the embedded commands and the tests share
 /// one value. Each has the name and the default of the [`Migrator`](crate::Migrator)'s setting, which

@@ -74,7 +74,7 @@ pub use migrate_core::engine::report::{Report, StepReport};
 pub use migrate_core::engine::{Committed, CommittedPart, Holder};
 pub use migrate_core::history::Notice;
 pub use migrate_core::history::{AppliedRef, SetPosition};
-pub use migrate_core::plan::{Accept, Action, Down, Refused, RefusedKind, Resolution, Step};
+pub use migrate_core::plan::{Accept, Action, Down, Refused, RefusedKind, Resolution, RiskyStatement, Step};
 pub use migrate_core::{
     FolderError, Migration, PlaceholderError, Problem, ProblemKind, Problems, Set, Version, build,
 };

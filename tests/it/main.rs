@@ -14,6 +14,7 @@ mod goose_statements;
 mod history_head;
 mod interrupted;
 mod layouts;
+mod lint;
 mod lock;
 mod lock_waits;
 mod no_statement;

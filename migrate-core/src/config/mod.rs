@@ -138,6 +138,15 @@ fn version(set: &Set, since: &str) -> Result<Version, JudgeError> {
     })
 }
 
+/// Adds the approvals for migrations of a set to the options of its judgement.
+pub fn accepted_in(set: &Set, approvals: &[ConfiguredApproval], options: &mut LintOptions) {
+    for of in approvals {
+        let Some(migration) = set.named_as(&of.migration) else { continue };
+        options.known_rules.push(of.approval.rule.to_string());
+        options.allow.push(ConfiguredApproval { migration: migration.name().to_owned(), ..of.clone() });
+    }
+}
+
 /// A configuration with which a set can't be judged.
 #[derive(thiserror::Error)]
 #[non_exhaustive]

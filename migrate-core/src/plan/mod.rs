@@ -24,7 +24,7 @@ pub use baseline::Baseline;
 pub use check::{Policies, check};
 pub use down::Down;
 pub use redo::Redo;
-pub use refused::{Interruption, Refused, RefusedKind};
+pub use refused::{Interruption, Refused, RefusedKind, RiskyStatement};
 pub use resolve::{Resolution, Resolve};
 pub use step::{Action, Adopted, Settled, Step, Steps, Superseded};
 pub use to::To;

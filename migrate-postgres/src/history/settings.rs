@@ -5,6 +5,7 @@ use crate::history::checkpoint_table;
 use crate::history::{ForeignWriter, HistoryTable, Relation};
 use crate::settings::{Inspect, LockKind, SetSettings};
 use migrate_core::engine::Settings;
+use migrate_core::lint::Risk;
 use migrate_core::plan::Policies;
 use std::borrow::Cow;
 use std::time::Duration;
@@ -26,6 +27,10 @@ pub(crate) struct RunSettings {
     pub(crate) lock_timeout: Duration,
     /// The longest duration of a migration's statement; zero is forever.
     pub(crate) statement_timeout: Duration,
+    /// The risk from which on a pending migration is refused.
+    pub(crate) refuses: Option<Risk>,
+    /// The findings that the project's configuration accepts: the migration, the rule, the reason.
+    pub(crate) approvals: &'static [(&'static str, &'static str, &'static str)],
     /// The query to run after statements when migrations are replayed.
     pub(crate) inspect: Option<Inspect>,
     /// The id of the run, if the run does not choose it.
@@ -75,6 +80,8 @@ impl RunSettings {
                 Some(timeout) => timeout,
                 None => Duration::ZERO,
             },
+            refuses: None,
+            approvals: chosen.approvals,
             inspect: None,
             run: None,
             program: Cow::Borrowed(chosen.program),

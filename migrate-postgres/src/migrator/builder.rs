@@ -6,6 +6,7 @@ use crate::history::run_id;
 use crate::settings::LockKind;
 use crate::sql::value::Value;
 use migrate_core::engine::event::Event;
+use migrate_core::lint::Risk;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -159,6 +160,16 @@ impl Migrator {
     /// Allows an applied migration to be missing from the set although the set has newer ones. The default is to refuse.
     pub fn allow_missing(mut self, allow: bool) -> Migrator {
         self.settings.engine.policies.allow_missing = allow;
+        self
+    }
+
+    /// Refuses pending migrations with a [finding](crate::lint) of at least this risk that nobody has accepted, before
+    /// anything is run. The default is to refuse none.
+    ///
+    /// The scripts are judged by their text and by the earlier migrations of the set. A run with nothing to do judges
+    /// nothing.
+    pub fn refuse(mut self, risk: Risk) -> Migrator {
+        self.settings.refuses = Some(risk);
         self
     }
 

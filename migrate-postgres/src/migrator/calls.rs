@@ -1,6 +1,7 @@
 //! The calls that change a database.
 
 use super::Migrator;
+use super::refusing::Refusing;
 use super::stale;
 use crate::backend::PgHistory;
 use crate::connection::target::Target;
@@ -12,6 +13,7 @@ use crate::observe::{Callback, Listeners};
 use crate::sql::transaction::BEGIN;
 #[cfg(feature = "cli")]
 use migrate_core::Options;
+use migrate_core::lint::ConfiguredApproval;
 use migrate_core::plan::{Accept, Baseline, Down, Plan, Redo, Resolution, Resolve, To, Up};
 use migrate_core::{Report, engine};
 
@@ -87,9 +89,26 @@ impl Migrator {
     fn adopting(&self, plan: impl Plan + 'static) -> Box<dyn Plan> {
         #[cfg(feature = "histories")]
         if self.settings.adopting.is_some() {
-            return Box::new(migrate_core::plan::Adopt::then(plan));
+            return self.refusing(Box::new(migrate_core::plan::Adopt::then(plan)));
         }
-        Box::new(plan)
+        self.refusing(Box::new(plan))
+    }
+
+    /// The same plan, without migrations of the refused risk.
+    fn refusing(&self, plan: Box<dyn Plan>) -> Box<dyn Plan> {
+        match self.settings.refuses {
+            Some(risk) => Box::new(Refusing { plan, risk, allow: self.approvals() }),
+            None => plan,
+        }
+    }
+
+    /// The approvals of the project's configuration.
+    pub(crate) fn approvals(&self) -> Vec<ConfiguredApproval> {
+        let approvals = self.settings.approvals.iter();
+        let approval = |(migration, rule, reason): &(_, _, &str)| {
+            ConfiguredApproval::new(*migration, *rule, Some((*reason).to_owned()))
+        };
+        approvals.map(approval).collect()
     }
 
     /// Takes the database to a version: applies the migrations up to it, or reverts those after it.

@@ -6,6 +6,7 @@ mod calls;
 #[cfg(feature = "histories")]
 mod foreign;
 mod reads;
+mod refusing;
 pub(crate) mod snapshot;
 pub(crate) mod stale;
 pub(crate) mod status;

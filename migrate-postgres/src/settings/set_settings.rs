@@ -24,6 +24,8 @@ pub struct SetSettings {
     pub allow_missing: bool,
     /// Treat another tool's table as another set's.
     pub ignore_foreign_history: bool,
+    /// The findings that the project's configuration accepts: the migration, the rule, the reason.
+    pub approvals: &'static [(&'static str, &'static str, &'static str)],
 }
 
 impl SetSettings {
@@ -40,5 +42,6 @@ impl SetSettings {
         allow_ahead: Policies::DEFAULT.allow_ahead,
         allow_missing: Policies::DEFAULT.allow_missing,
         ignore_foreign_history: false,
+        approvals: &[],
     };
 }

@@ -104,6 +104,7 @@ mod folder;
 mod fresh;
 mod from_database;
 mod harness;
+mod lint;
 mod postmaster;
 mod reversible;
 mod server;
@@ -118,6 +119,7 @@ pub use current::{CurrentDifference, NotCurrent, check_current};
 pub use database::Database;
 pub use error::TestingError;
 pub use from_database::FromTestDatabase;
+pub use lint::{LintTest, LintTestError};
 pub use reversible::{
     Irreversible, Reversible, ReversibleProblem, RoundTrip, TriedMigration, assert_reversible,
 };

@@ -50,6 +50,13 @@ impl Explain for Refused {
             Refused::Ahead { newer } => {
                 write!(f, "the database is ahead of the set: {} applied by a newer release", list(newer))
             }
+            Refused::Risky { risk, statements } => {
+                let mut names: Vec<&str> = statements.iter().map(|statement| &*statement.name).collect();
+                names.dedup();
+                let (names, are) = (names.join(", "), if names.len() == 1 { "is" } else { "are" });
+                write!(f, "{names} {are} refused: lint found a {risk} statement that is not accepted")?;
+                statements.iter().try_for_each(|statement| write!(f, "\n  {}", statement.finding))
+            }
             Refused::NoDown { name, .. } => {
                 write!(f, "migration {name} can't be reverted: it has no down script")
             }
@@ -178,6 +185,8 @@ impl Explain for Refused {
             }
             Refused::Ahead { .. } => Advice::fix("start the newer release")
                 .or(NextStep::call(Call::Down, "revert with the down scripts that the history stores")),
+            Refused::Risky { .. } => Advice::fix("write the safe way, which `migrate check` shows")
+                .or(NextStep::fix("accept it above the statement: `-- migrate: allow=RULE reason=\"…\"`")),
             Refused::NoDown { name, .. } => {
                 Advice::fix("write one beside its up script").or(NextStep::fix(format!("stop before {name}")))
             }

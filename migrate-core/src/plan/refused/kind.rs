@@ -20,6 +20,8 @@ pub enum RefusedKind {
     OutOfOrder,
     /// The database has migrations from a newer release.
     Ahead,
+    /// Pending migrations have findings that nobody has accepted.
+    Risky,
     /// A migration has no down script.
     NoDown,
     /// A stored down script can't be run.
@@ -63,6 +65,7 @@ impl RefusedKind {
             RefusedKind::PartlyReplaced => "partly_replaced",
             RefusedKind::OutOfOrder => "out_of_order",
             RefusedKind::Ahead => "ahead",
+            RefusedKind::Risky => "risky",
             RefusedKind::NoDown => "no_down",
             RefusedKind::KeptDown => "kept_down",
             RefusedKind::UnknownVersion => "unknown_version",
@@ -93,6 +96,7 @@ impl Refused {
             Refused::PartlyReplaced { .. } => RefusedKind::PartlyReplaced,
             Refused::OutOfOrder { .. } => RefusedKind::OutOfOrder,
             Refused::Ahead { .. } => RefusedKind::Ahead,
+            Refused::Risky { .. } => RefusedKind::Risky,
             Refused::NoDown { .. } => RefusedKind::NoDown,
             Refused::KeptDown { .. } => RefusedKind::KeptDown,
             Refused::UnknownVersion { .. } => RefusedKind::UnknownVersion,

@@ -15,6 +15,23 @@ use crate::history::{AppliedRef, Interrupted, LostRows};
 use crate::set::checksum::Checksum;
 use crate::set::version::Version;
 
+/// A statement of a pending migration that is refused for what lint finds in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RiskyStatement {
+    /// The name of the migration.
+    pub name: String,
+    /// The place, the risk, the message and the rule, as one line.
+    pub finding: String,
+}
+
+impl RiskyStatement {
+    /// Creates one.
+    pub fn new(name: impl Into<String>, finding: impl Into<String>) -> RiskyStatement {
+        RiskyStatement { name: name.into(), finding: finding.into() }
+    }
+}
+
 /// A refusal: the history and the set contradict each other, or the request can't be fulfilled. Nothing was
 /// changed.
 #[derive(Clone, PartialEq, Eq)]
@@ -95,6 +112,14 @@ pub enum Refused {
     Ahead {
         /// The names of the newer migrations.
         newer: Vec<String>,
+    },
+
+    /// Pending migrations have findings that nobody has accepted.
+    Risky {
+        /// The lowest risk that is refused: `very-risky`.
+        risk: &'static str,
+        /// The statements, in order.
+        statements: Vec<RiskyStatement>,
     },
 
     /// A migration to revert has no down script, neither in the set nor in the history.

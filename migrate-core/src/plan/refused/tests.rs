@@ -82,6 +82,13 @@ each_refusal! {
             applied_as: Some(Box::new(AppliedRef { version: version(), name: name() })),
         };
     Refused::Ahead { .. } => Refused::Ahead { newer: vec![name()] };
+    Refused::Risky { .. } => Refused::Risky {
+        risk: "very-risky",
+        statements: vec![RiskyStatement::new(
+            name(),
+            "0002_b.sql:3:1: very-risky: the table users and its rows are deleted [drop-table]",
+        )],
+    };
     Refused::NoDown { .. } => Refused::NoDown { version: version(), name: name() };
     Refused::KeptDown { .. } => Refused::KeptDown { name: name(), problem: "no".to_owned() };
     Refused::UnknownVersion { .. } =>

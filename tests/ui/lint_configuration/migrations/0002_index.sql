@@ -1,0 +1,3 @@
+-- Finds users by email.
+CREATE INDEX users_email
+    ON users (email);

@@ -1,0 +1,5 @@
+use migrate_postgres::migrate;
+
+pub fn main() {
+    let _ = migrate!("migrations");
+}
