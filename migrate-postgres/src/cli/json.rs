@@ -7,6 +7,7 @@ use super::next::{self, Next};
 use super::problem::Problem;
 use super::standalone::{Incomplete, Part};
 use crate::error::Error;
+use crate::migrator::accepted::AcceptedRule;
 use crate::schema::catalog::Difference;
 use crate::{Attempt, AttemptOutcome, MigrationStatus, Report, RunningAttempt, StatusRow, StepReport};
 use migrate_core::FolderError;
@@ -288,8 +289,9 @@ pub(super) fn notices(notices: &[Notice]) -> Value {
 }
 
 /// The status of a migration.
-pub(super) fn status_row(row: &StatusRow) -> Value {
-    let mut value = json!({ "version": row.version.as_written(), "name": row.name });
+pub(super) fn status_row(row: &StatusRow, accepted: &[AcceptedRule]) -> Value {
+    let accepted = self::accepted(accepted, &row.name);
+    let mut value = json!({ "version": row.version.as_written(), "name": row.name, "accepted": accepted });
     let mut put = |key: &str, content: Value| value[key] = content;
     match &row.state {
         MigrationStatus::Applied { at, took, by, edited, unknown } => {
@@ -322,6 +324,12 @@ pub(super) fn status_row(row: &StatusRow) -> Value {
     value
 }
 
+/// The lint rules that a migration accepts.
+fn accepted(accepted: &[AcceptedRule], name: &str) -> Value {
+    let own = accepted.iter().filter(|of| of.migration == name);
+    own.map(|of| json!({ "rule": of.rule, "statement": of.statement, "reason": of.reason })).collect()
+}
+
 /// The migration that a run is executing.
 pub(super) fn running(running: &RunningAttempt) -> Value {
     json!({
@@ -337,7 +345,7 @@ pub(super) fn running(running: &RunningAttempt) -> Value {
 }
 
 /// One row of the history.
-pub(super) fn attempt(attempt: &Attempt) -> Value {
+pub(super) fn attempt(attempt: &Attempt, accepted: &[AcceptedRule]) -> Value {
     json!({
         "number": attempt.number,
         "version": attempt.version.as_written(),
@@ -353,6 +361,7 @@ pub(super) fn attempt(attempt: &Attempt) -> Value {
         "application": attempt.application,
         "address": attempt.address,
         "reason": attempt.reason,
+        "accepted": self::accepted(accepted, &attempt.name),
         "continues": attempt.continues,
         "statements_done": attempt.statements_done,
         "notices": attempt.notices,

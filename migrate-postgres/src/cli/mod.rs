@@ -43,6 +43,7 @@ mod connection;
 mod consent;
 mod context;
 mod exit;
+mod finding;
 mod invocation;
 mod json;
 mod next;

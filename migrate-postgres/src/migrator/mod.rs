@@ -1,12 +1,14 @@
 //! The migrator: a set of migrations with its settings (`builder`), and its calls on a database: those that change it
 //! (`calls`) and those that only read it (`reads`).
 
+#[cfg(any(feature = "cli", feature = "report"))]
+pub(crate) mod accepted;
 mod builder;
 mod calls;
 #[cfg(feature = "histories")]
 mod foreign;
 mod reads;
-mod refusing;
+pub(crate) mod refusing;
 pub(crate) mod snapshot;
 pub(crate) mod stale;
 pub(crate) mod status;

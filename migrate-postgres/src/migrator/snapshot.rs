@@ -5,6 +5,8 @@
 //! the lock; more only if another tool's table is kept or may have to be adopted. If the session is ours or a
 //! pool's, all of them are one transaction.
 
+#[cfg(any(feature = "cli", feature = "report"))]
+use super::accepted::{AcceptedRule, of_script};
 use super::status::{Status, StatusRow};
 use crate::backend::{RunningAttempt, running};
 use crate::connection::session::Session;
@@ -16,6 +18,8 @@ use crate::history::settings::RunSettings;
 use crate::history::{Attempt, LiveRows, Loaded, SessionInfo, StoredScripts, add_foreign, attempts};
 use crate::migrator::Migrator;
 use futures_util::future::join;
+#[cfg(any(feature = "cli", feature = "report"))]
+use migrate_core::Script;
 use migrate_core::Set;
 #[cfg(feature = "cli")]
 use migrate_core::Version;
@@ -54,6 +58,22 @@ impl Snapshot {
         let last = self.attempts.iter().rev().find(|attempt| attempt.version == *version)?;
         let stored = self.stored.get(&last.number)?;
         if last.action == Action::Revert { stored.down.as_deref() } else { stored.up.as_deref() }
+    }
+}
+
+#[cfg(any(feature = "cli", feature = "report"))]
+impl Snapshot {
+    /// The rules that migrations accept which the set lacks: the history stores their scripts.
+    pub(super) fn accepted_elsewhere(&self, set: &Set) -> Vec<AcceptedRule> {
+        let live =
+            self.attempts.iter().filter(|attempt| attempt.live && set.find(&attempt.version).is_none());
+        let accepted = live.flat_map(|attempt| {
+            let text = self.stored.get(&attempt.number).and_then(|stored| stored.up.clone());
+            let script =
+                text.and_then(|text| Script::of_up_text(attempt.name.clone(), text.to_string()).ok());
+            script.map(|script| of_script(&script, &attempt.name)).unwrap_or_default()
+        });
+        accepted.collect()
     }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | what is pending, what does it lock, and how large are the tables now? | [`Migrator::explain`] |
 //! | what do these statements really do, and do they work? | [`Migrator::rehearse`] |
+//! | what does lint need to know of the production database? | [`Migrator::facts`] |
 //! | is it safe to migrate now? | [`Migrator::preflight`] |
 //! | how do we get back? | [`Migrator::backup_before`], [`Migrator::backup`] |
 //! | what is the overall state, on one page to share? | [`Migrator::database_report`], feature `report` |
@@ -14,11 +15,13 @@
 //! [`Migrator::backup_before`]: crate::Migrator::backup_before
 //! [`Migrator::database_report`]: crate::Migrator::database_report
 //! [`Migrator::explain`]: crate::Migrator::explain
+//! [`Migrator::facts`]: crate::Migrator::facts
 //! [`Migrator::preflight`]: crate::Migrator::preflight
 //! [`Migrator::rehearse`]: crate::Migrator::rehearse
 
 mod backup;
 mod explain;
+mod facts;
 mod name;
 mod preflight;
 mod rehearse;

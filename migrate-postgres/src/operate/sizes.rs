@@ -6,6 +6,7 @@ use crate::display::units::Bytes;
 use crate::error::Error;
 use crate::sql::answers::{Answers, parsed, text};
 use crate::sql::quote::{quote_literal, quote_nullable};
+use migrate_core::sql::facts::SizeBucket;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -25,6 +26,19 @@ pub struct RelationSize {
     pub bytes: u64,
     /// The number of rows at the last vacuum or analyze (`pg_class.reltuples`); none if there never was one.
     pub rows: Option<u64>,
+}
+
+/// The bytes of the smallest row: its header, and its pointer in the page.
+const SMALLEST_ROW: u64 = 28;
+
+impl RelationSize {
+    /// The size rounded up, as facts have it; none if nothing is known. The bytes bound the number of rows where
+    /// they were never counted.
+    pub(super) fn bucket(&self) -> Option<SizeBucket> {
+        let bound = || (self.bytes > 0).then_some(self.bytes / SMALLEST_ROW);
+        let rows = self.rows.or_else(bound)?;
+        Some(SizeBucket::of(Some(rows), self.bytes))
+    }
 }
 
 impl fmt::Display for RelationSize {

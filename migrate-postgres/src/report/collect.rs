@@ -65,6 +65,7 @@ impl Migrator {
                 Err(error) => (None, Some(advice::fact(&error).to_string())),
             },
         };
+        let accepted = self.accepted(&snapshot);
         let (status, attempts) = (snapshot.status(self.set()), snapshot.attempts);
         let DatabaseIdentity { url, database, bytes, server_version, made_at } = place;
         Ok(DatabaseReport {
@@ -75,6 +76,7 @@ impl Migrator {
             made_at,
             status,
             attempts,
+            accepted,
             pending,
             drift,
             drift_unknown,

@@ -24,6 +24,7 @@ mod html;
 #[cfg(test)]
 mod tests;
 
+pub use crate::migrator::accepted::AcceptedRule;
 pub use diagram::{Diagram, DiagramColumn, DiagramForeignKey, DiagramTable};
 pub use health::DatabaseHealth;
 
@@ -86,6 +87,8 @@ pub struct DatabaseReport {
     pub status: Status,
     /// All attempts, oldest first.
     pub attempts: Vec<Attempt>,
+    /// The lint rules that the authors of migrations have accepted, with their reasons.
+    pub accepted: Vec<AcceptedRule>,
     /// The plan of a run, or the reason why it would be refused.
     pub pending: Result<Explanation, Refused>,
     /// The differences between the schema and the applied migrations, if requested.

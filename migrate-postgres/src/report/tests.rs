@@ -7,9 +7,12 @@ use crate::operate::{
 use crate::schema::catalog::{Catalog, Kind, Object};
 use crate::{Action, MigrationStatus, StatusRow, Version};
 use migrate_core::history::Notice;
+use migrate_core::lint::{Finding, LintOptions, lint};
 use migrate_core::sql::TransactionMode;
 use migrate_core::sql::{LockMode, LossKind, TableScan};
+use migrate_core::{Migration, Script, Set, SqlMigration};
 use proptest::prelude::*;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A report with this text in every text field, its attempts spread over this many runs.
@@ -78,11 +81,26 @@ fn report(text: &str, runs: usize) -> DatabaseReport {
             rows: vec![row(text, applied), row(text, MigrationStatus::Pending { last: Some(failed) })],
         },
         attempts: (0..runs * 3).map(attempt).collect(),
+        accepted: vec![AcceptedRule {
+            migration: text.to_owned(),
+            statement: Some(1),
+            rule: "drop-table".to_owned(),
+            reason: Some(text.to_owned()),
+        }],
         pending: Ok(explanation(text)),
         drift: Some(Drift { differences, applied: 1, interrupted: Some(text.to_owned()) }),
         drift_unknown: None,
         diagram: diagram(text),
     }
+}
+
+/// What lint finds in a script that drops a table of this name.
+fn findings(text: &str) -> Vec<Finding> {
+    let drop = format!("SELECT 1; DROP TABLE \"{}\";", text.replace('"', "\"\""));
+    let Ok(script) = Script::of_up_text("1_a.sql", drop) else { return Vec::new() };
+    let migration = Arc::new(SqlMigration::new(Version::numeric("1"), "1_a", script)) as Arc<dyn Migration>;
+    let set = Set::new("app", vec![migration]).unwrap();
+    lint(&set, &LintOptions::new()).unwrap().findings
 }
 
 fn explanation(text: &str) -> Explanation {
@@ -126,6 +144,8 @@ fn explanation(text: &str) -> Explanation {
             is_resumed: false,
         }],
         notices: vec![Notice::Missing { name: text.to_owned() }],
+        findings: findings(text),
+        approved: Vec::new(),
         losses: vec![ExplainedLoss {
             kind: LossKind::Table,
             name: text.to_owned(),

@@ -108,6 +108,7 @@ async fn every_command_has_a_help_with_an_example() {
         "renumber",
         "baseline",
         "history",
+        "facts",
         "report",
         "reset",
         "new",

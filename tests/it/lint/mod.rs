@@ -1,6 +1,8 @@
 //! Findings at compile time, in tests, in plans, and in runs that refuse them.
 
 mod configured;
+mod facts;
+mod planned;
 mod refused;
 
 use migrate_postgres::lint::Risk;

@@ -40,14 +40,15 @@ async fn a_very_risky_migration_is_refused_by_name_before_anything_is_run() {
     refusing.clone().up_to("2").run(database.url()).await.unwrap();
 
     let reason = format!("-- migrate: allow=drop-table reason=\"moved to another service\"\n{drops}");
-    scripts(&reason).refuse(Risk::VeryRisky).run(database.url()).await.unwrap();
+    scripts(&reason).refuse(Risk::Dangerous).run(database.url()).await.unwrap();
 }
 
 #[tokio::test]
 async fn tables_of_the_same_run_are_not_in_use() {
     let database = database().await;
     let index = "CREATE INDEX ON users (email);";
-    scripts(index).refuse(Risk::Careful).run(database.url()).await.unwrap();
+    let accepted = format!("-- migrate: allow=index-not-concurrent\n{index}");
+    scripts(&accepted).refuse(Risk::Careful).run(database.url()).await.unwrap();
     let other = self::database().await;
     scripts(index).up_to("1").run(other.url()).await.unwrap();
     let error = scripts(index).refuse(Risk::Dangerous).run(other.url()).await.unwrap_err();

@@ -29,7 +29,7 @@ async fn where_nothing_is_in_the_way_all_checks_pass_but_for_a_backup_that_is_no
     let warnings = preflight.findings.iter().filter(|finding| finding.verdict != Verdict::Pass);
     assert_eq!(warnings.map(|finding| finding.check).collect::<Vec<_>>(), [Check::Backup], "{preflight}");
     assert_eq!(of(&preflight, Check::Backup).0, Verdict::Warning);
-    assert_eq!(preflight.findings.len(), 9);
+    assert_eq!(preflight.findings.len(), 10);
     let unreachable =
         migrator(&FILES).preflight("postgres://localhost:1/none?connect_timeout=1").await.unwrap();
     assert_eq!(of(&unreachable, Check::Connection).0, Verdict::Stop);

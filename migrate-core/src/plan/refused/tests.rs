@@ -142,7 +142,7 @@ fn every_refusal_says_the_state_and_advises_each_reader_in_its_words() {
         assert!(refused.to_string().contains("\nnext: "), "{refused}");
         assert_readers(&refused.advice());
     }
-    assert_eq!(words.len(), if cfg!(feature = "histories") { 22 } else { 21 }, "{words:?}");
+    assert_eq!(words.len(), if cfg!(feature = "histories") { 23 } else { 22 }, "{words:?}");
 }
 
 #[test]

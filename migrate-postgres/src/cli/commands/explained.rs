@@ -1,28 +1,37 @@
 //! The statements of a plan, as text and JSON: what each one locks, what it does to the table, and how large
 //! the table is now.
 
+use crate::Report;
+use crate::cli::finding;
 use crate::cli::page::{Page, Tone};
 use crate::operate::{
     ExplainedLock, ExplainedLoss, ExplainedStatement, ExplainedStep, Explanation, HeldLock, RelationSize,
     done,
 };
 use migrate_core::TransactionMode;
+use migrate_core::lint::{Approved, Finding, Judgement, Risk};
 use migrate_core::sql::{LockMode, TableScan};
 use serde_json::{Value, json};
 
 /// The statements of all steps.
 pub(super) fn page(explanation: &Explanation) -> Page {
     let steps = explanation.steps.iter().filter(|step| !step.statements.is_empty());
-    steps.fold(Page::default(), |page, step| page.append(step_page(step)))
+    steps.fold(Page::default(), |page, step| page.append(step_page(explanation, step)))
 }
 
-fn step_page(step: &ExplainedStep) -> Page {
+fn step_page(explanation: &Explanation, step: &ExplainedStep) -> Page {
     let page = Page::default().toned(step.path.as_deref().unwrap_or(&step.name), Tone::Strong);
     let page = match step.statements_done {
         0 => page,
         count => page.toned(format!("  resumes after {}", done(count)), Tone::Faint),
     };
-    step.statements.iter().fold(page, |page, statement| page.append(statement_page(statement)))
+    step.statements.iter().fold(page, |page, statement| {
+        let page = page.append(statement_page(statement));
+        explanation.findings_in(&step.version, statement.number).fold(page, |page, finding| {
+            let line = format!("      {}: {} [{}]", finding.risk, finding.message, finding.rule.id);
+            page.prose(line, crate::cli::finding::tone(finding.risk))
+        })
+    })
 }
 
 fn statement_page(statement: &ExplainedStatement) -> Page {
@@ -64,6 +73,27 @@ fn held_since(held: &HeldLock) -> String {
     } else {
         since
     }
+}
+
+/// What lint finds in the migrations that a run has applied.
+pub(super) fn findings_page(judgement: &Judgement) -> Page {
+    let dangerous = judgement.at_least(Risk::Dangerous);
+    dangerous.fold(Page::default(), |page, finding| {
+        page.prose(finding.to_string(), crate::cli::finding::tone(finding.risk))
+    })
+}
+
+pub(super) fn findings_json(findings: &[Finding], report: &Report) -> Value {
+    findings.iter().map(|finding| finding::json(finding, name_in(report, finding))).collect()
+}
+
+pub(super) fn approved_json(approved: &[Approved], report: &Report) -> Value {
+    let json = |finding: &Finding| finding::json(finding, name_in(report, finding));
+    approved.iter().map(|approved| finding::approved(approved, json)).collect()
+}
+
+fn name_in<'r>(report: &'r Report, finding: &Finding) -> &'r str {
+    report.steps.iter().find(|step| step.version == finding.version).map_or("", |step| &step.name)
 }
 
 /// The losses, at the end.

@@ -16,14 +16,16 @@ pub(crate) struct Args {}
 
 impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
-        let attempts = context.migrator.history(&context.target()?).await?;
+        let migrator = &context.migrator;
+        let snapshot = migrator.snapshot(&context.target()?).await?;
+        let (attempts, accepted) = (&snapshot.attempts, migrator.accepted(&snapshot));
         let mut table = Table::new(["#", "migration", "outcome", "at", "run", "by", "messages", "reason"]);
         attempts.iter().for_each(|attempt| table.push(row(attempt)));
         let count = match attempts.len() {
             1 => "1 attempt".to_owned(),
             count => format!("{count} attempts"),
         };
-        let data = json!({ "attempts": attempts.iter().map(json::attempt).collect::<Vec<_>>() });
+        let data = json!({ "attempts": attempts.iter().map(|attempt| json::attempt(attempt, &accepted)).collect::<Vec<_>>() });
         Ok(Answer::done(Page::default().table(table).line(count), data))
     }
 }

@@ -8,6 +8,7 @@ mod comparison;
 mod down;
 mod drift;
 mod explained;
+mod facts;
 mod history;
 mod plan;
 mod preflight;
@@ -57,6 +58,8 @@ pub(crate) enum Command {
     Adopt(adopt::Args),
     /// Compare the schema with the applied migrations
     Drift(drift::Args),
+    /// Write what lint needs to know about the database to a file
+    Facts(facts::Args),
     /// Show every attempt to apply, revert or mark a migration
     History(history::Args),
     /// Write an HTML page with the history, pending migrations and tables
@@ -69,7 +72,7 @@ pub(crate) enum Command {
 }
 
 /// The names of all commands, including those that only the program has.
-pub(super) const NAMES: [&str; 21] = [
+pub(super) const NAMES: [&str; 22] = [
     "accept",
     "renumber",
     "status",
@@ -83,6 +86,7 @@ pub(super) const NAMES: [&str; 21] = [
     "resolve",
     "baseline",
     "history",
+    "facts",
     "report",
     "reset",
     "new",
@@ -111,6 +115,7 @@ impl Command {
             Command::Adopt(_) => "adopt",
             Command::Drift(_) => "drift",
             Command::History(_) => "history",
+            Command::Facts(_) => "facts",
             Command::Report(_) => "report",
             Command::Reset(_) => "reset",
             #[cfg(feature = "testing")]
@@ -145,6 +150,7 @@ impl Command {
             Command::Adopt(args) => args.run(context).await,
             Command::Drift(args) => args.run(context).await,
             Command::History(args) => args.run(context).await,
+            Command::Facts(args) => args.run(context).await,
             Command::Report(args) => args.run(context).await,
             Command::Reset(args) => args.run(context).await,
             #[cfg(feature = "testing")]

@@ -3,6 +3,7 @@
 use super::explained;
 use crate::cli::answer::Answer;
 use crate::cli::exit::Exit;
+use crate::cli::finding;
 use crate::cli::json;
 use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
@@ -10,6 +11,7 @@ use crate::connection::endpoint::Endpoint;
 use crate::operate::Explanation;
 use crate::{Action, Migrator, Notice, Report, StepReport};
 use migrate_core::TransactionMode;
+use migrate_core::lint::Finding;
 use migrate_core::plan::Plan;
 use serde_json::json;
 
@@ -23,7 +25,12 @@ pub(super) async fn take(
     if dry_run {
         return Ok(shown(&migrator.explain_of(target, plan).await?, Exit::Done));
     }
-    Ok(done(&migrator.run_plan(target, plan).await?))
+    let report = migrator.run_plan(target, plan).await?;
+    let judgement = migrator.judge(&report);
+    let mut answer = done(&report);
+    answer.data["report"]["findings"] = explained::findings_json(&judgement.findings, &report);
+    answer.data["report"]["approved"] = explained::approved_json(&judgement.approved, &report);
+    Ok(Answer { page: answer.page.append(explained::findings_page(&judgement)), ..answer })
 }
 
 /// The answer of a run.
@@ -47,10 +54,17 @@ pub(super) fn shown(steps: &Explanation, exit: Exit) -> Answer {
         "steps": steps.steps.iter().map(explained::json).collect::<Vec<_>>(),
         "notices": json::notices(&steps.notices),
         "lost": explained::losses_json(steps),
+        "findings": steps.findings.iter().map(|of| finding::json(of, name(steps, of))).collect::<Vec<_>>(),
+        "approved": steps.approved.iter().map(|of| finding::approved(of, |of| finding::json(of, name(steps, of)))).collect::<Vec<_>>(),
         "running": steps.running.as_ref().map(json::running),
     });
     let page = Page::default().table(table).append(count_page(steps)).append(explained::losses_page(steps));
     Answer { exit, ..Answer::done(page, data) }
+}
+
+/// The name of a finding's migration.
+fn name<'s>(steps: &'s Explanation, finding: &Finding) -> &'s str {
+    steps.steps.iter().find(|step| step.version == finding.version).map_or("", |step| &step.name)
 }
 
 /// The number of steps, and the notices.

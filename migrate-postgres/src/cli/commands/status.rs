@@ -27,6 +27,7 @@ impl Args {
         let target = context.target()?;
         let snapshot = context.migrator.snapshot(&target).await?;
         let status = snapshot.status(context.migrator.set());
+        let accepted = context.migrator.accepted(&snapshot);
         // A run may be refused, for example after an edit. `status` must not report success then.
         let refusal = match context.migrator.forward_steps(&snapshot.state) {
             Err(Error::Refused(refused)) => Some(Problem::from(Error::Refused(refused))),
@@ -39,7 +40,7 @@ impl Args {
         let page = stopped.into_iter().fold(page, |page, row| page.lines(story(row, text, context)));
         let data = json!({
             "set": status.set,
-            "migrations": status.rows.iter().map(json::status_row).collect::<Vec<_>>(),
+            "migrations": status.rows.iter().map(|row| json::status_row(row, &accepted)).collect::<Vec<_>>(),
             "pending": status.pending().count(),
             "running": status.running().map(json::running),
             "notices": json::notices(&status.notices),

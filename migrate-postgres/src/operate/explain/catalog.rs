@@ -42,6 +42,8 @@ const UTC: [&str; 14] = [
 pub(super) struct Wanted {
     pub(super) words: BTreeSet<String>,
     pub(super) schemas: BTreeSet<String>,
+    /// True for all relations.
+    everything: bool,
 }
 
 impl Wanted {
@@ -55,6 +57,11 @@ impl Wanted {
             }
         }
         wanted
+    }
+
+    /// The query for the relations.
+    fn oids(&self) -> String {
+        if self.everything { EVERYTHING.to_owned() } else { related(self) }
     }
 
     fn add(&mut self, statement: &str) {
@@ -81,8 +88,18 @@ pub(super) async fn read(client: &Client, wanted: &Wanted, patience: Duration) -
     if wanted.words.is_empty() {
         return Ok(Facts::none());
     }
+    read_wanted(client, wanted, patience).await
+}
+
+/// Reads the facts about all relations, except PostgreSQL's own.
+pub(in crate::operate) async fn read_all(client: &Client, patience: Duration) -> Result<Facts, Error> {
+    let wanted = Wanted { everything: true, ..Wanted::default() };
+    read_wanted(client, &wanted, patience).await
+}
+
+async fn read_wanted(client: &Client, wanted: &Wanted, patience: Duration) -> Result<Facts, Error> {
     let failed = |source| Error::server("reading the catalog", source);
-    let oids = ask(client, &[related(wanted)], patience).await.map_err(failed)?.next();
+    let oids = ask(client, &[wanted.oids()], patience).await.map_err(failed)?.next();
     let oids: Vec<u32> = oids.iter().filter_map(|row| parsed(row, 0)).collect();
     let answers = ask(client, &questions(&oids, wanted, true), patience).await;
     let answers = match answers {
@@ -118,6 +135,8 @@ fn array(texts: &BTreeSet<String>) -> String {
     let texts: Vec<String> = texts.iter().map(|text| quote_literal(text)).collect();
     format!("ARRAY[{}]::text[]", texts.join(", "))
 }
+
+const EVERYTHING: &str = "SELECT c.oid FROM pg_catalog.pg_class c                           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace                           WHERE n.nspname !~ '^pg_(catalog|toast|temp)' AND n.nspname <> 'information_schema'";
 
 /// The relations that these words name, and their relatives: tables whose foreign keys refer to them,
 /// partitions, views, and tables with columns of their types.
@@ -282,6 +301,7 @@ impl Reader {
         self.facts.search_path = list(row, 0);
         let zone = text(row, 1).unwrap_or_default().to_ascii_lowercase();
         self.facts.server_version = parsed::<u32>(row, 2).map(|version| version / 10_000);
+        self.facts.time_zone = text(row, 1).map(str::to_owned);
         self.facts.is_utc = Some(UTC.contains(&zone.as_str()));
     }
 

@@ -1,7 +1,8 @@
 //! Explaining pending migrations: their locks, and the current sizes of the tables.
 
-mod catalog;
+pub(super) mod catalog;
 mod held;
+mod judged;
 mod show;
 
 #[cfg(any(feature = "cli", feature = "report"))]
@@ -18,6 +19,7 @@ use crate::migrator::snapshot::Snapshot;
 use crate::sql::quote::quote_ident;
 use catalog::Wanted;
 use migrate_core::history::Notice;
+use migrate_core::lint::{Approved, Finding};
 use migrate_core::plan::{Action, Plan, Step};
 use migrate_core::sql::TransactionMode;
 use migrate_core::sql::facts::{Facts, ObjectName};
@@ -48,6 +50,10 @@ pub struct Explanation {
     pub notices: Vec<Notice>,
     /// Everything that the steps destroy, in order.
     pub losses: Vec<ExplainedLoss>,
+    /// What lint finds in the scripts to apply, judged with the facts of this database, if nobody has accepted it.
+    pub findings: Vec<Finding>,
+    /// What the authors have accepted, with the reasons.
+    pub approved: Vec<Approved>,
     /// The migration that a run in another process is executing.
     pub running: Option<RunningAttempt>,
     /// The questions about existing rows, in order.
@@ -229,12 +235,15 @@ impl Migrator {
         self.check_values()?;
         let steps = self.decide(plan, &snapshot.state)?;
         let facts = catalog::read(client, &Wanted::by(&steps.steps), self.settings.lock_timeout).await?;
+        let known = facts.clone();
         let mut explainer = Explainer::new(facts);
         let mut explanation = Explanation {
             set: self.set().name().to_owned(),
             steps: steps.steps.iter().map(|step| explainer.step(step)).collect(),
             notices: steps.notices,
             losses: explainer.losses,
+            findings: Vec::new(),
+            approved: Vec::new(),
             running: snapshot.running.clone(),
             probes: explainer.probes,
         };
@@ -243,6 +252,9 @@ impl Migrator {
         let found = sizes(client, names, self.settings.lock_timeout).await?;
         explanation.fill(&found);
         held::fill(&mut explanation);
+        let judgement = self.judge_steps(&steps.steps, known, &found);
+        explanation.findings = judgement.findings;
+        explanation.approved = judgement.approved;
         Ok(explanation)
     }
 }
@@ -358,6 +370,6 @@ fn unsized_loss(loss: Loss, migration: &str, line: u32) -> ExplainedLoss {
 }
 
 /// A name that resolves on any search path.
-fn quoted(name: &ObjectName) -> String {
+pub(super) fn quoted(name: &ObjectName) -> String {
     format!("{}.{}", quote_ident(&name.schema), quote_ident(&name.name))
 }

@@ -30,6 +30,7 @@ impl fmt::Display for Explanation {
             write!(f, "\n{} {running}", running.name)?;
         }
         self.notices.iter().try_for_each(|notice| write!(f, "\n{notice}"))?;
+        self.findings.iter().try_for_each(|finding| write!(f, "\n{finding}"))?;
         if !self.losses.is_empty() {
             f.write_str("\nlost for good:")?;
         }

@@ -24,6 +24,8 @@ pub enum Check {
     Connection,
     /// The history and the set match.
     Plan,
+    /// What lint finds in the pending scripts.
+    Findings,
     /// The server takes writes, and the role may write the history and change the tables.
     Rights,
     /// No other run is migrating.
@@ -48,6 +50,7 @@ impl Check {
         match self {
             Check::Connection => "connection",
             Check::Plan => "plan",
+            Check::Findings => "findings",
             Check::Rights => "rights",
             Check::Lock => "lock",
             Check::Sessions => "sessions",

@@ -24,6 +24,7 @@ use crate::migrator::Migrator;
 use crate::sql::answers::{parsed, text};
 use data::check_data;
 use migrate_core::advice::{self, Advice, Words};
+use migrate_core::lint::Risk;
 use rights::check_rights;
 use server::{check_disk, check_indexes, check_replication};
 use sessions::check_sessions;
@@ -183,6 +184,7 @@ impl Migrator {
         thresholds: &Thresholds,
         preflight: &mut Preflight,
     ) -> Result<(), Error> {
+        check_findings(explanation, preflight);
         let touched = Touched::of(explanation);
         check_rights(client, session_info, &touched, preflight).await?;
         self.check_lock(client, explanation.running.as_ref(), preflight).await?;
@@ -234,6 +236,22 @@ impl Migrator {
         }
         Ok(())
     }
+}
+
+/// Warns of statements that lose data, block others for long, or break running code.
+fn check_findings(explanation: &Explanation, preflight: &mut Preflight) {
+    let dangerous: Vec<String> = explanation.at_least(Risk::Dangerous).map(ToString::to_string).collect();
+    if dangerous.is_empty() {
+        let found = match explanation.approved.len() {
+            0 => "no pending statement is dangerous".to_owned(),
+            1 => "one finding, which is accepted".to_owned(),
+            count => format!("{count} findings, which are accepted"),
+        };
+        preflight.add(Check::Findings, Verdict::Pass, found, Advice::NONE);
+        return;
+    }
+    let next = Advice::fix("write the safe way, which `migrate check` shows, or accept it in the script");
+    preflight.add(Check::Findings, Verdict::Warning, dangerous.join("; "), next);
 }
 
 fn failed(source: tokio_postgres::Error) -> Error {

@@ -3,6 +3,7 @@
 use super::text::{count, name, rfc3339, shown, time, time_of_day};
 use super::{Tone, badge, section as framed};
 use crate::display::units::Time;
+use crate::report::AcceptedRule;
 use crate::{Action, Attempt, AttemptOutcome};
 use maud::{Markup, html};
 use std::time::Duration;
@@ -15,7 +16,7 @@ const RUNS: usize = 24;
 const OPEN: usize = 3;
 const LONG: usize = 60;
 
-pub(super) fn section(attempts: &[Attempt]) -> Markup {
+pub(super) fn section(attempts: &[Attempt], accepted: &[AcceptedRule]) -> Markup {
     let mut runs: Vec<&[Attempt]> =
         attempts.chunk_by(|a, b| a.run == b.run && a.program == b.program).collect();
     runs.reverse();
@@ -23,8 +24,8 @@ pub(super) fn section(attempts: &[Attempt]) -> Markup {
     let (late, early) = runs.split_at(runs.len().min(RUNS));
     let content = html! {
         @if runs.is_empty() { p.nothing { "There are no attempts yet." } }
-        @for (index, each) in late.iter().enumerate() { (run(each, index < OPEN, longest)) }
-        @for month in early.chunk_by(|a, b| month_of(a) == month_of(b)) { (folded(month, longest)) }
+        @for (index, each) in late.iter().enumerate() { (run(each, accepted, index < OPEN, longest)) }
+        @for month in early.chunk_by(|a, b| month_of(a) == month_of(b)) { (folded(month, accepted, longest)) }
     };
     let note = match runs.len() {
         0 => String::new(),
@@ -40,7 +41,7 @@ fn month_of(run: &[Attempt]) -> String {
     rfc3339(run[0].started_at)[..7].to_owned()
 }
 
-fn folded(runs: &[&[Attempt]], longest: Duration) -> Markup {
+fn folded(runs: &[&[Attempt]], accepted: &[AcceptedRule], longest: Duration) -> Markup {
     let attempts: usize = runs.iter().map(|run| run.len()).sum();
     html! {
         details.month {
@@ -49,7 +50,7 @@ fn folded(runs: &[&[Attempt]], longest: Duration) -> Markup {
                 span.aside { (count(runs.len(), "run")) ", " (count(attempts, "attempt")) }
                 (troubles(runs.iter().copied().flatten()))
             }
-            @for each in runs { (run(each, false, longest)) }
+            @for each in runs { (run(each, accepted, false, longest)) }
         }
     }
 }
@@ -78,7 +79,7 @@ fn troubles<'a>(attempts: impl Iterator<Item = &'a Attempt>) -> Markup {
 }
 
 /// One run: a deployment, or a command in a terminal.
-fn run(attempts: &[Attempt], is_open: bool, longest: Duration) -> Markup {
+fn run(attempts: &[Attempt], accepted: &[AcceptedRule], is_open: bool, longest: Duration) -> Markup {
     let first = &attempts[0];
     let took: Duration = attempts.iter().filter_map(|attempt| attempt.took).sum();
     let is_well = attempts.iter().all(|attempt| label(attempt).tone != Tone::Bad);
@@ -92,7 +93,7 @@ fn run(attempts: &[Attempt], is_open: bool, longest: Duration) -> Markup {
             table {
                 caption.hidden { "Run " (shown(&first.run)) }
                 thead { tr { th scope="col" { "Migration" } th scope="col" { "Outcome" } th.took scope="col" { "Took" } } }
-                tbody { @for each in attempts { (row(each, longest)) } }
+                tbody { @for each in attempts { (row(each, accepted, longest)) } }
             }
             @if !first.run.is_empty() { p.aside.run-id { "Run " code { (name(&first.run)) } } }
         }
@@ -147,9 +148,9 @@ fn label(attempt: &Attempt) -> OutcomeLabel {
     OutcomeLabel { word, tone }
 }
 
-fn row(attempt: &Attempt, longest: Duration) -> Markup {
+fn row(attempt: &Attempt, accepted: &[AcceptedRule], longest: Duration) -> Markup {
     let OutcomeLabel { word, tone } = label(attempt);
-    let detail = detail(attempt);
+    let detail = detail(attempt, accepted);
     html! {
         tr.with-detail[!detail.is_empty()] {
             th scope="row" {
@@ -198,7 +199,7 @@ fn bar(took: Duration, longest: Duration, tone: Tone) -> Markup {
 }
 
 /// Details beside the outcome.
-fn detail(attempt: &Attempt) -> Vec<(Tone, String)> {
+fn detail(attempt: &Attempt, accepted: &[AcceptedRule]) -> Vec<(Tone, String)> {
     let mut lines = Vec::new();
     match &attempt.outcome {
         AttemptOutcome::Failed {
@@ -230,5 +231,8 @@ fn detail(attempt: &Attempt) -> Vec<(Tone, String)> {
     }
     let lines = lines.into_iter().map(|line| (Tone::Bad, line));
     let reason = attempt.reason.as_ref().map(|reason| (Tone::Warning, format!("By hand: {reason}")));
-    lines.chain(reason).collect()
+    let accepted =
+        accepted.iter().filter(|of| attempt.action == Action::Apply && of.migration == attempt.name);
+    let accepted = accepted.map(|of| (Tone::Warning, format!("Accepted: {of}")));
+    lines.chain(reason).chain(accepted).collect()
 }

@@ -35,7 +35,7 @@ pub(super) fn page(report: &DatabaseReport) -> String {
                     (plan::section(report))
                     @if let Some(drift) = &report.drift { (drift::section(drift)) }
                     @if let Some(reason) = &report.drift_unknown { (drift::unknown(reason)) }
-                    (history::section(&report.attempts))
+                    (history::section(&report.attempts, &report.accepted))
                     (tables::section(&report.diagram))
                 }
                 footer { "Made by migrate-postgres " (env!("CARGO_PKG_VERSION")) ". Nothing was changed." }

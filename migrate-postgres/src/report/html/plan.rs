@@ -6,6 +6,7 @@ use crate::operate::{ExplainedLock, ExplainedStatement, ExplainedStep, Explanati
 use crate::report::DatabaseReport;
 use crate::{Action, MigrationStatus};
 use maud::{Markup, html};
+use migrate_core::lint::{Finding, Risk};
 use migrate_core::sql::TransactionMode;
 use migrate_core::sql::{LockMode, TableScan};
 
@@ -57,7 +58,7 @@ fn notes(report: &DatabaseReport) -> Vec<String> {
 }
 
 fn steps(plan: &Explanation) -> Markup {
-    html! { @for (index, each) in plan.steps.iter().enumerate() { (step(each, index < OPEN)) } }
+    html! { @for (index, each) in plan.steps.iter().enumerate() { (step(plan, each, index < OPEN)) } }
 }
 
 /// The losses.
@@ -80,7 +81,7 @@ fn committed(transaction: Option<TransactionMode>) -> &'static str {
     }
 }
 
-fn step(step: &ExplainedStep, is_open: bool) -> Markup {
+fn step(plan: &Explanation, step: &ExplainedStep, is_open: bool) -> Markup {
     let tone = if step.action == Action::Revert { Tone::Warning } else { Tone::Plain };
     let locks = || step.statements.iter().flat_map(|statement| statement.locks.iter().flatten());
     let worst = locks().filter(|lock| lock.size.is_some()).map(|lock| lock.mode).max();
@@ -104,7 +105,7 @@ fn step(step: &ExplainedStep, is_open: bool) -> Markup {
                     @if is_rewritten { (badge(Tone::Bad, "rewrites a table")) }
                 }
             }
-            ol.statements { @for each in &step.statements { (statement(each)) } }
+            ol.statements { @for each in &step.statements { (statement(plan, step, each)) } }
         }
     }
 }
@@ -117,7 +118,7 @@ fn blocked(mode: LockMode) -> Markup {
     }
 }
 
-fn statement(statement: &ExplainedStatement) -> Markup {
+fn statement(plan: &Explanation, step: &ExplainedStep, statement: &ExplainedStatement) -> Markup {
     let code = html! { pre { code dir="ltr" { (shown(&statement.text)) } } };
     let lines = statement.text.lines().count();
     html! {
@@ -134,7 +135,26 @@ fn statement(statement: &ExplainedStatement) -> Markup {
                 Some(locks) if locks.is_empty() => p.aside { "It locks no existing table." },
                 Some(locks) => ul.locks { @for each in locks { (lock(each)) } },
             }
+            @for finding in plan.findings_in(&step.version, statement.number) { (finding_of(finding)) }
+            @for approved in plan.approved_in(&step.version, statement.number) {
+                p.aside { "Accepted: " (approved.finding.rule.id) @if let Some(reason) = &approved.reason { ": " (shown(reason)) } }
+            }
             @if !statement.held.is_empty() { ul.locks { @for each in &statement.held { (held(each)) } } }
+        }
+    }
+}
+
+/// A finding: the risk, the effect, the safe way.
+fn finding_of(finding: &Finding) -> Markup {
+    let tone = match finding.risk {
+        Risk::VeryRisky => Tone::Bad,
+        Risk::Dangerous => Tone::Warning,
+        _ => Tone::Plain,
+    };
+    html! {
+        p.finding {
+            (badge(tone, finding.risk.word())) " " (shown(&finding.message)) " "
+            span.aside { (finding.rule.id) ". " (finding.safe) }
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The findings of a folder, in each format.
 
 use super::{github, sarif};
+use crate::cli::finding;
 use crate::cli::page::{Page, Tone};
 use crate::cli::problem::Problem;
 use migrate_core::config::LintConfig;
-use migrate_core::lint::{Approved, ApprovedBy, Finding, Judgement, Risk};
+use migrate_core::lint::{Finding, Judgement, Risk};
 use migrate_core::render::{Rendered, RenderedPart, end, path};
 use migrate_core::{Migration, Set};
 use serde_json::{Value, json};
@@ -65,7 +66,7 @@ impl<'s> Findings<'s> {
     /// For people.
     pub(super) fn page(&self) -> Page {
         self.judgement.findings.iter().fold(Page::default(), |page, finding| {
-            let tone = tone(finding.risk);
+            let tone = finding::tone(finding.risk);
             let rendered = Rendered::new(finding, self.set, &self.folder);
             let page = rendered.lines().iter().fold(page, |page, line| match line.part {
                 RenderedPart::Message | RenderedPart::Mark => page.toned(line.text.clone(), tone),
@@ -83,38 +84,22 @@ impl<'s> Findings<'s> {
 
     /// The findings that the author has accepted.
     pub(super) fn approved_json(&self) -> Vec<Value> {
-        let approved = |Approved { finding, reason, by, .. }: &Approved| {
-            let mut value = self.finding_json(finding);
-            value["reason"] = json!(reason);
-            value["by"] = json!(match by {
-                ApprovedBy::Statement => "statement",
-                ApprovedBy::Header => "header",
-                _ => "configuration",
-            });
-            value
-        };
-        self.judgement.approved.iter().map(approved).collect()
+        self.judgement
+            .approved
+            .iter()
+            .map(|approved| finding::approved(approved, |of| self.finding_json(of)))
+            .collect()
     }
 
-    fn finding_json(&self, finding: &Finding) -> Value {
-        let end = end(finding, self.set);
-        json!({
-            "rule": finding.rule.id,
-            "risk": finding.risk.word(),
-            "denied": self.denies(finding),
-            "version": finding.version.as_written(),
-            "name": self.set.find(&finding.version).map(Migration::name),
-            "path": path(finding, &self.folder),
-            "line": finding.place.line,
-            "column": finding.place.column,
-            "end_line": end.line,
-            "end_column": end.column,
-            "statement": finding.statement,
-            "subject": finding.subject,
-            "message": finding.message,
-            "why": finding.rule.why,
-            "safe": finding.safe,
-        })
+    fn finding_json(&self, of: &Finding) -> Value {
+        let end = end(of, self.set);
+        let name = self.set.find(&of.version).map(Migration::name);
+        let mut value = finding::json(of, name.unwrap_or_default());
+        value["path"] = json!(path(of, &self.folder));
+        value["end_line"] = json!(end.line);
+        value["end_column"] = json!(end.column);
+        value["denied"] = json!(self.denies(of));
+        value
     }
 
     /// The results of a SARIF document.
@@ -138,13 +123,5 @@ impl<'s> Findings<'s> {
             github::annotation(finding, &path, end(finding, self.set), self.denies(finding))
         };
         self.judgement.findings.iter().map(annotation).collect()
-    }
-}
-
-fn tone(risk: Risk) -> Tone {
-    match risk {
-        Risk::VeryRisky => Tone::Bad,
-        Risk::Dangerous => Tone::Warning,
-        _ => Tone::Strong,
     }
 }
