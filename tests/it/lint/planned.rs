@@ -43,7 +43,7 @@ async fn the_live_database_tells_what_the_text_does_not() {
     let found: Vec<_> = planned.at_least(Risk::Dangerous).map(|of| (of.rule.id, of.place.line)).collect();
     assert_eq!(found, [("type-rewrites", 1)], "{planned}");
     assert!(planned.to_string().contains("00001_step.up.sql:1:26: dangerous: "), "{planned}");
-    client.batch_execute("TRUNCATE made_by_hand; VACUUM ANALYZE made_by_hand").await.unwrap();
+    client.batch_execute("TRUNCATE made_by_hand").await.unwrap();
     let planned = migrator(&["ALTER TABLE made_by_hand ALTER b TYPE int USING b::int;"]);
     let planned = planned.explain(database.url()).await.unwrap();
     assert_eq!(planned.at_least(Risk::Dangerous).count(), 0, "the table is small now: {planned}");
