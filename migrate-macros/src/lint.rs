@@ -81,7 +81,7 @@ fn configuration(manifest_dir: &Path) -> Result<Option<LintConfig>, String> {
     {
         let is_there = manifest_dir.join(FILE_NAME).exists();
         if is_there {
-            has_feature(false, "`migrate.toml`")?
+            has_feature(false, "`migrate.toml`")?;
         }
         Ok(None)
     }

@@ -64,7 +64,7 @@ pub(super) fn of_script(script: &Script, name: &str) -> Vec<AcceptedRule> {
         migration: name.to_owned(),
         statement: of.statement.map(|index| index + 1),
         rule: of.approval.rule.into_owned(),
-        reason: of.approval.reason.map(|reason| reason.into_owned()),
+        reason: of.approval.reason.map(std::borrow::Cow::into_owned),
     });
     accepted.collect()
 }
