@@ -274,7 +274,7 @@ async fn a_history_of_the_first_format_is_upgraded_by_the_run_that_writes_and_re
     assert_eq!(before.len(), 2 + 7 + 6);
     assert_eq!(
         [&before[0], &before[8]].map(|status| status.lines().last().unwrap().to_owned()),
-        ["0004_indexes  interrupted after 1 statements", "0003_more   interrupted after 1 statements"]
+        ["0004_indexes  interrupted after 1 statement", "0003_more   interrupted after 1 statement"]
     );
     // A boot with nothing to do leaves it unchanged, and so does a plan.
     assert!(

@@ -284,3 +284,24 @@ async fn a_status_over_a_client_leaves_the_transaction_of_its_owner_as_it_is() {
     let row = client.query_one("SELECT count(*) FROM of_the_owner", &[]).await.unwrap();
     assert_eq!(row.get::<_, i64>(0), 1);
 }
+
+/// A plan asks the catalog about the objects of its statements beside what a status reads: once for all of them.
+#[tokio::test]
+async fn a_plan_takes_three_round_trips_more_than_a_status_however_many_migrations_are_pending() {
+    let wired = wired().await;
+    Migrator::new(tables(1)).run(&wired.database.config()).await.unwrap();
+    let pending = |count: usize| {
+        let first = Scripts::up(1, "CREATE TABLE t1 (id bigint);").down("DROP TABLE t1;");
+        let later = (2..count + 2).map(|n| {
+            Scripts::up(n, format!("ALTER TABLE t1 ALTER COLUMN id TYPE int; CREATE INDEX i{n} ON t1 (id);"))
+        });
+        Migrator::new(sets::set("tables", std::iter::once(first).chain(later)))
+    };
+    for count in [1, 50] {
+        wired.proxy.forget();
+        let explained = pending(count).explain(wired.proxy.url().as_str()).await.unwrap();
+        assert_eq!(explained.steps.len(), count);
+        let round_trips: usize = wired.proxy.connections().iter().map(|c| c.round_trips).sum();
+        assert!(round_trips <= 6, "{round_trips} round trips for {count} migrations");
+    }
+}

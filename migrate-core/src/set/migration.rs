@@ -82,6 +82,15 @@ impl<'a> Payload<'a> {
         }
     }
 
+    /// The texts of its SQL statements; none if it has no SQL.
+    pub fn statement_texts(&self) -> Vec<&str> {
+        match self {
+            Payload::Script(script) => {
+                script.statements().iter().map(|statement| statement.text(script.text())).collect()
+            }
+        }
+    }
+
     /// The script, if this payload is one.
     pub fn script(&self) -> Option<&Script> {
         match self {

@@ -297,9 +297,9 @@ impl ToolChecksum {
     /// Returns true if this is the checksum of a migration's current up script. Changed line endings or an
     /// added byte order mark are not an edit, because git makes such changes.
     pub fn is_of(&self, migration: &dyn Migration) -> bool {
-        // No tool computes a checksum for anything but a script.
-        let Some(script) = migration.up().into_script() else { return false };
-        let text = script.source();
+        // No tool computes a checksum for anything but a text.
+        let up = migration.up();
+        let Some(text) = up.source() else { return false };
         match self {
             ToolChecksum::Prisma(checksum) => prisma::is_checksum_of(checksum, text),
             ToolChecksum::Sqlx(checksum) => {
@@ -319,7 +319,7 @@ impl ToolChecksum {
             // For a repeatable migration, Flyway computes the checksum with placeholders replaced, and
             // accepts the other one.
             ToolChecksum::Flyway(checksum) => {
-                [text, script.text()].iter().any(|text| flyway::checksum(text) == *checksum)
+                [Some(text), up.text()].into_iter().flatten().any(|text| flyway::checksum(text) == *checksum)
             }
         }
     }
@@ -327,8 +327,8 @@ impl ToolChecksum {
     /// Computes the tool's checksum of a migration's current up script.
     #[cfg(feature = "histories")]
     pub fn same_kind_of(&self, migration: &dyn Migration) -> Option<ToolChecksum> {
-        let script = migration.up().into_script()?;
-        let text = script.source();
+        let up = migration.up();
+        let text = up.source()?;
         Some(match self {
             ToolChecksum::Prisma(_) => ToolChecksum::Prisma(prisma::checksum(text)),
             ToolChecksum::Sqlx(_) => ToolChecksum::Sqlx(sqlx::checksum(text).to_vec()),

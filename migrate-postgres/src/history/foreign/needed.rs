@@ -46,10 +46,10 @@ pub(crate) fn needed_tables(set: &Set, schema: &str) -> Vec<String> {
     let mut needed = BTreeSet::new();
     let mut made = BTreeSet::new();
     for migration in set.iter() {
-        let Some(script) = migration.up().into_script() else { continue };
-        for table in tables().filter(|table| script.text().contains(table)) {
-            for statement in script.statements().iter() {
-                let text = statement.text(script.text());
+        let up = migration.up();
+        let text = up.text().unwrap_or_default();
+        for table in tables().filter(|table| text.contains(table)) {
+            for text in up.statement_texts() {
                 match mention(text, table) {
                     Some(Mention::Makes) => drop(made.insert(table)),
                     Some(Mention::Names { in_public }) => {
