@@ -17,7 +17,7 @@
 //! assert_eq!(
 //!     shown.lines().take(5).collect::<Vec<_>>(),
 //!     [
-//!         "very-risky[drop-column]: the values of users.phone are lost",
+//!         "very-risky[drop-column]: the column users.phone and its values are gone",
 //!         "  --> migrations/0001_phone.sql:2:19",
 //!         "   |",
 //!         " 2 | ALTER TABLE users DROP COLUMN phone;",
