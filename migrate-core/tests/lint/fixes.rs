@@ -214,6 +214,11 @@ const CASES: &[(&str, &str, &str)] = &[
         "DROP INDEX ti; DELETE FROM t; DROP INDEX tj",
         "a down script in another order",
     ),
+    (
+        "CREATE INDEX ti ON t (n); CREATE VIEW vt AS SELECT 1 AS x",
+        "DROP VIEW vt; REFRESH MATERIALIZED VIEW mv; DROP INDEX ti",
+        "slow work in a down script",
+    ),
 ];
 
 #[test]
