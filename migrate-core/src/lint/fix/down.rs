@@ -89,7 +89,7 @@ impl Reader<'_> {
         }
         let key = keys(&source.text, after).into_iter().next().flatten();
         let text = format!("{}{}", source.comments, steps.join(";\n"));
-        vec![Atom { text, key, line: source.line, is_harmless: false }]
+        vec![Atom { text, key, line: source.line, is_harmless: is_harmless(&source.text) }]
     }
 }
 
