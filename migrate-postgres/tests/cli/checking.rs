@@ -204,3 +204,53 @@ async fn the_configuration_is_read_beside_cargo_toml() {
     stage.write("crate/migrations/0001_a.sql", "DROP TABLE a;");
     stage.done("check --folder crate/migrations");
 }
+
+#[tokio::test]
+async fn the_facts_of_a_database_say_what_is_applied_there() {
+    let stage = Stage::new(&RISKS).await;
+    stage.done("up --to 0002");
+    stage.write("facts.json", "{\"format\": 1, \"search_path\": [], \"positions\": {\"billing\": \"7\"}}");
+    let written = stage.done("facts --out facts.json").stdout;
+    assert!(written.starts_with("wrote facts.json: "), "{written}");
+    let text = std::fs::read_to_string(stage.path().join("facts.json")).unwrap();
+    let facts: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        facts["positions"],
+        serde_json::json!({ "billing": "7", "default": "2" }),
+        "other sets keep theirs"
+    );
+    assert_eq!(
+        stage.done("facts").stdout.replace("\"billing\": \"7\", ", ""),
+        text.replace("\"billing\": \"7\", ", "")
+    );
+    let ran = stage.run("check --facts facts.json --deny very-risky --json");
+    let found: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let names: Vec<&str> =
+        found["findings"].as_array().unwrap().iter().map(|of| of["name"].as_str().unwrap()).collect();
+    assert!(ran.code == 12 && !names.is_empty() && names.iter().all(|name| *name == "0003_phone"), "{found}");
+}
+
+#[tokio::test]
+async fn a_run_reports_the_findings_of_what_it_applied_and_what_was_accepted() {
+    let stage = Stage::new(&RISKS).await;
+    stage.done("up --to 0002");
+    let drop = "ALTER TABLE users ADD age int;\n-- migrate: allow=drop-column reason=\"unused\"\nALTER TABLE users DROP COLUMN phone;\n\
+                ALTER TABLE users DROP COLUMN email;\n";
+    stage.write("migrations/0003_phone.up.sql", drop);
+    let planned = stage.run("plan").stdout;
+    assert!(
+        planned.contains("very-risky: the column users.email and its values are gone [drop-column]"),
+        "{planned}"
+    );
+    let ran: Value = serde_json::from_str(&stage.done("up --json").stdout).unwrap();
+    let rules = |list: &Value| -> Vec<String> {
+        list.as_array().unwrap().iter().map(|of| of["rule"].as_str().unwrap().to_owned()).collect()
+    };
+    assert!(rules(&ran["report"]["findings"]).contains(&"drop-column".to_owned()), "{ran}");
+    assert_eq!(rules(&ran["report"]["approved"]), ["drop-column"]);
+    let accepted = serde_json::json!([{ "rule": "drop-column", "statement": 2, "reason": "unused" }]);
+    let status: Value = serde_json::from_str(&stage.done("status --json").stdout).unwrap();
+    assert_eq!(status["migrations"][2]["accepted"], accepted);
+    let history: Value = serde_json::from_str(&stage.done("history --json").stdout).unwrap();
+    assert_eq!(history["attempts"][2]["accepted"], accepted);
+}

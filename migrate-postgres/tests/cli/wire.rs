@@ -52,10 +52,14 @@ async fn status_during_a_run_is_one_connection_and_three_round_trips_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_command_that_only_reads_opens_one_connection() {
-    let lines = ["history", "verify", "plan", "preflight", "report --html report.html"];
-    for (stage, codes) in
-        stages().await.iter().zip([[0, 0, 3, 0, 0], [0, 0, 0, 0, 0], [0, 5, 5, 9, 0], [0, 5, 3, 0, 0]])
-    {
+    let lines =
+        ["history", "verify", "plan", "preflight", "report --html report.html", "facts --out facts.json"];
+    for (stage, codes) in stages().await.iter().zip([
+        [0, 0, 3, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0],
+        [0, 5, 5, 9, 0, 0],
+        [0, 5, 3, 0, 0, 0],
+    ]) {
         for (line, code) in lines.into_iter().zip(codes) {
             let counted = counted(stage, line, code).await;
             assert_eq!(counted.len(), 1, "{line}: {counted:?}");
