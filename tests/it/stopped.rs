@@ -6,6 +6,7 @@ use migrate_postgres::{Error, ErrorKind, Event, Left, Migrator};
 use migrate_tests::sets::{Scripts, set};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio_postgres::{Client, Config, NoTls};
 
 /// A role that owns the database, and is no superuser.
@@ -168,4 +169,52 @@ async fn whatever_stops_a_run_in_the_middle_its_error_tells_what_is_committed() 
             owner.drop().await;
         }
     }
+}
+
+/// Another session holds the row when the checkpoint behind a statement is to move: the statement is done, and an
+/// attempt that took it for failed would run it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_whose_checkpoint_is_blocked_is_not_run_twice() {
+    let code = "DO $$ BEGIN INSERT INTO two VALUES (1); COMMIT; END $$;";
+    let index = "CREATE INDEX CONCURRENTLY two_i ON two (a);";
+    for (statement, is_decided) in [(code, false), (index, true)] {
+        let database = testing::server().unwrap().database().await.unwrap();
+        let scripts = format!("-- migrate: transaction=none\nCREATE TABLE two (a int);\n{statement}");
+        let (admin, has_happened) = (database.config(), AtomicBool::new(false));
+        let migrator = Migrator::new(set("default", [Scripts::up(1, scripts)]))
+            .lock_timeout(Duration::from_millis(100))
+            .retry_for(Duration::from_secs(60))
+            .on_event(move |event| {
+                if At::Statement(1).is(event) && !has_happened.swap(true, Ordering::SeqCst) {
+                    hold_the_row(&admin);
+                }
+            });
+        let outcome = migrator.run(&database.config()).await;
+        let client = database.connect().await.unwrap();
+        match outcome {
+            Ok(report) => assert!(is_decided && report.steps.len() == 1, "{report}"),
+            Err(error) => {
+                assert_eq!(error.left(), Left::InDoubt { done: 1, total: 2 }, "{error}");
+                assert!(!is_decided, "{error}");
+                let rows: i64 = client.query_one("SELECT count(*) FROM two", &[]).await.unwrap().get(0);
+                assert_eq!(rows, 1, "{error}");
+            }
+        }
+    }
+}
+
+/// Locks the history's row in another session for a second, and returns as soon as it is locked.
+fn hold_the_row(config: &Config) {
+    let (config, (locked, wait)) = (config.clone(), std::sync::mpsc::channel());
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async move {
+            let (client, connection) = config.connect(NoTls).await.unwrap();
+            tokio::spawn(connection);
+            client.batch_execute("BEGIN; SELECT FROM migrate_history FOR UPDATE").await.unwrap();
+            locked.send(()).unwrap();
+            client.batch_execute("SELECT pg_sleep(1); COMMIT").await.unwrap();
+        });
+    });
+    wait.recv().unwrap();
 }
