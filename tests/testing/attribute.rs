@@ -56,6 +56,23 @@ async fn a_test_is_given_a_schema(database: &Database, client: Client) {
     assert_eq!(migrations(&client).await, SET.set().len());
 }
 
+/// A set whose history has a schema and a name of its own.
+static OPS: Migrator = migrate!("fixtures/flat", history_schema = "ops", history_table = "flat_history");
+
+#[migrate_postgres::test(set = OPS)]
+async fn a_test_has_the_history_where_the_macro_puts_it(client: Client, url: String) {
+    assert_eq!(client.query("SELECT FROM ops.flat_history", &[]).await.unwrap().len(), OPS.set().len());
+    assert!(OPS.run(&url).await.unwrap().steps.is_empty());
+}
+
+#[migrate_postgres::test(set = OPS, schema)]
+async fn a_test_in_a_schema_has_the_history_of_the_macro_there(database: &Database, client: Client) {
+    let schema = database.schema().unwrap();
+    let rows = client.query(&format!("SELECT FROM {schema}.flat_history"), &[]).await.unwrap();
+    assert_eq!(rows.len(), OPS.set().len());
+    assert!(client.query("SELECT FROM ops.flat_history", &[]).await.is_err(), "the schema is shared");
+}
+
 /// Not a test, but another process's part in the tests.
 #[migrate_postgres::test(set = SET)]
 async fn a_test_that_does_as_it_is_told(database: &Database, client: Client) -> Result<(), String> {

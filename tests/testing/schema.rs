@@ -106,6 +106,31 @@ async fn scripts_make_in_a_schema_what_they_make_in_a_run() {
     assert_eq!(self::one(&two, trial).await, None);
 }
 
+/// Whether the scripts make each schema or a run does.
+#[tokio::test]
+async fn a_set_that_names_its_historys_schema_has_the_history_in_each_tests_own() {
+    let server = Server::start().unwrap();
+    let table = "CREATE TABLE users (id int)";
+    for (scripts, is_run_once) in [
+        (&[table][..], true),
+        (&[table, "CREATE INDEX CONCURRENTLY users_id ON users (id)"], false),
+    ] {
+        let set = set(scripts).history_schema("ops").history_table("ops_history");
+        let (one, two) = (server.fresh_schema(&set).await.unwrap(), server.fresh_schema(&set).await.unwrap());
+        let run = "SELECT string_agg(DISTINCT run_id::text, ',') FROM ops_history";
+        let runs = (self::one(&one, run).await, self::one(&two, run).await);
+        assert_eq!(runs.0 == runs.1, is_run_once, "{runs:?}");
+        for database in [&one, &two] {
+            let place = "SELECT 'ops_history'::regclass::oid::regclass::text || ' ' || current_schema()";
+            let expected = format!("ops_history {}", database.schema().unwrap());
+            assert_eq!(self::one(database, place).await, Some(expected));
+            assert_eq!(self::one(database, "SELECT to_regnamespace('ops')::text").await, None);
+            let here = set.clone().history_schema(database.schema().unwrap().to_owned());
+            assert!(here.run(database.url()).await.unwrap().steps.is_empty());
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_a_script_sets_does_not_reach_the_next() {
     let server = Server::start().unwrap();

@@ -104,11 +104,10 @@ impl Migrator {
         (names, &self.values)
     }
 
-    /// The name of the history table, if the whole set is applied and the search path determines the table's schema.
+    /// The name of the history table, if the whole set is applied.
     #[cfg(feature = "testing")]
-    pub(crate) fn history_table_by_path(&self) -> Option<&str> {
-        let is_plain = self.settings.history_schema.is_none() && self.target.is_none();
-        is_plain.then_some(&*self.settings.history_table)
+    pub(crate) fn history_table_of_whole_set(&self) -> Option<&str> {
+        self.target.is_none().then_some(&*self.settings.history_table)
     }
 
     /// Checks that each placeholder has a value.

@@ -177,10 +177,10 @@ fn without_limits(mut config: Config) -> Config {
     config
 }
 
-/// Runs the migrations. Other schemas of the database may belong to other tests, with their own histories.
+/// Runs the migrations. Other schemas of the database may belong to other tests, with their own histories, so
+/// the history is in the test's schema, whichever schema the set names for it.
 async fn run(migrator: &Migrator, config: &Config, schema: &str) -> Result<(), TestingError> {
-    let mut migrator = migrator.clone().ignore_foreign_history();
-    migrator.settings.history_schema.get_or_insert_with(|| schema.to_owned().into());
+    let migrator = migrator.clone().history_schema(schema.to_owned()).ignore_foreign_history();
     match migrator.run(config).await {
         Ok(_) => Ok(()),
         Err(error) => Err(TestingError::Migrate { source: Arc::new(error) }),
@@ -206,7 +206,7 @@ async fn probe(client: &Client, database: &str) -> Result<Known, TestingError> {
 
 /// The history table of a set whose scripts may suffice: each of them runs in a transaction.
 fn unrecorded(migrator: &Migrator) -> Option<&str> {
-    let history = migrator.history_table_by_path()?;
+    let history = migrator.history_table_of_whole_set()?;
     let is_block = |migration: &dyn Migration| migration.up().transaction() == TransactionMode::Block;
     migrator.set().iter().all(is_block).then_some(history)
 }
