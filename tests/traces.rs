@@ -117,10 +117,17 @@ async fn captured<F: Future>(run: F) -> (F::Output, Captured) {
         let _guard = tracing::subscriber::set_default(subscriber);
         run.await
     };
-    let mut captured = capture.0.lock().unwrap().clone();
-    captured.spans.retain(|_, span| ["migrate", "migration", "statement"].contains(&span.name.as_str()));
-    captured.events.retain(|event| event.target == "migrate_postgres");
-    (output, captured)
+    (output, capture.ours())
+}
+
+impl Capture {
+    /// The spans and events of migrations.
+    fn ours(&self) -> Captured {
+        let mut captured = self.0.lock().unwrap().clone();
+        captured.spans.retain(|_, span| ["migrate", "migration", "statement"].contains(&span.name.as_str()));
+        captured.events.retain(|event| event.target == "migrate_postgres");
+        captured
+    }
 }
 
 async fn database() -> Database {
@@ -267,4 +274,36 @@ async fn what_is_slow_is_a_warning_with_its_place_and_age() {
     assert!(slow[0].fields["migrate.seconds"].parse::<f64>().unwrap() >= 0.2);
     // A client does not expose its address.
     assert!(!captured.spans("migrate")[0].fields.contains_key("server.address"));
+}
+
+/// A run that blocks, within a span of the program.
+fn blocking(url: &str) {
+    let boot = tracing::info_span!("boot");
+    boot.in_scope(|| migrator(&[("1_a.sql", "CREATE TABLE a ();")]).run_blocking(url).unwrap());
+}
+
+/// Fails unless the run is in the program's span, with its migration.
+fn assert_is_in_its_span(captured: &Captured) {
+    let [run] = captured.spans("migrate")[..] else { panic!("not one run: {captured:#?}") };
+    assert_eq!(run.parent.as_deref(), Some("boot"), "{captured:#?}");
+    assert_eq!(captured.spans("migration").len(), 1);
+    assert!(captured.events.iter().any(|event| event.fields["message"].contains("1_a applied in")));
+}
+
+#[test]
+fn a_blocking_run_is_in_the_span_that_calls_it() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let database = runtime.block_on(database());
+    drop(runtime);
+    let capture = Capture::default();
+    let subscriber = tracing_subscriber::registry().with(capture.clone());
+    tracing::subscriber::with_default(subscriber, || blocking(database.url()));
+    assert_is_in_its_span(&capture.ours());
+}
+
+#[tokio::test]
+async fn a_blocking_run_within_a_runtime_is_in_the_span_that_calls_it() {
+    let database = database().await;
+    let ((), captured) = captured(async { blocking(database.url()) }).await;
+    assert_is_in_its_span(&captured);
 }

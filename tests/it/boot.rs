@@ -116,44 +116,6 @@ async fn prismas_folder_gives_the_schema_that_psql_gives() {
     assert_eq!(dumped, dump(theirs.url()));
 }
 
-static OPS: Migrator = migrate!(
-    "fixtures/flat",
-    history_schema = "ops",
-    history_table = "flat_history",
-    program = "shop 7",
-    lock_timeout = "350ms",
-    statement_timeout = "off",
-    allow_out_of_order = true,
-    ignore_foreign_history = true,
-);
-
-#[tokio::test]
-async fn settings_in_the_macro_hold_for_every_call() {
-    let database = database().await;
-    let client = database.connect().await.unwrap();
-    client.batch_execute("CREATE SCHEMA ops").await.unwrap();
-    assert_eq!(OPS.run(database.url()).await.unwrap().steps.len(), 4);
-    assert!(OPS.position(database.url()).await.unwrap().is_up_to_date());
-    assert_eq!(OPS.history(database.url()).await.unwrap()[0].program, "shop 7");
-    let rows = client.query_one("SELECT count(*) FROM ops.flat_history", &[]).await.unwrap();
-    assert!(rows.get::<_, i64>(0) >= 4);
-    let settings = format!("{OPS:?}");
-    for expected in
-        ["lock_timeout: 350ms", "statement_timeout: 0ns", "allow_out_of_order: true", "ignores_foreign: true"]
-    {
-        assert!(settings.contains(expected), "{expected} is not in {settings}");
-    }
-}
-
-#[tokio::test]
-async fn a_later_setting_replaces_that_of_the_macro() {
-    let database = database().await;
-    let migrator = OPS.clone().history_schema("public").history_table("other").program("shop 8");
-    migrator.run(database.url()).await.unwrap();
-    assert_eq!(migrator.history(database.url()).await.unwrap()[0].program, "shop 8");
-    assert!(database.connect().await.unwrap().query("SELECT 1 FROM public.other", &[]).await.is_ok());
-}
-
 /// The only runtime is the one that creates the database, and it is gone when the run starts.
 #[test]
 fn a_program_without_a_runtime_migrates() {

@@ -31,6 +31,7 @@ mod row_security;
 mod safe_version;
 mod search_paths;
 mod session_isolation;
+mod set_settings;
 mod shapes;
 mod sources;
 mod statement;

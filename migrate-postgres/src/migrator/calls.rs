@@ -8,6 +8,7 @@ use crate::connection::target::Target;
 use crate::error::Error;
 #[cfg(feature = "cli")]
 use crate::execute::timeouts;
+use crate::observe::caller::Caller;
 use crate::observe::{Callback, Listeners};
 #[cfg(feature = "cli")]
 use crate::sql::transaction::BEGIN;
@@ -42,8 +43,8 @@ impl Migrator {
         self.run_plan(target, &*self.forward()).await
     }
 
-    /// Does the same as [`run`](Migrator::run) in a program without an async runtime, and blocks until it is done. The run has a
-    /// thread and a runtime of its own, so it may also be called where a runtime exists, at the price of blocking its thread.
+    /// Does the same as [`run`](Migrator::run) in a program without an async runtime, and blocks until it is done. Within a
+    /// runtime, whose thread it blocks, the run has a thread of its own; spans and the subscriber of `tracing` are the caller's.
     ///
     /// A `Client` or a pool belongs to the runtime that made it: pass a URL or a `Config`.
     ///
@@ -71,8 +72,14 @@ impl Migrator {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("an event queue of the operating system").block_on(self.run(target))
         };
+        if tokio::runtime::Handle::try_current().is_err() {
+            return run();
+        }
+        // Tokio panics if a runtime blocks a thread of another one.
+        let caller = Caller::current();
         std::thread::scope(|scope| {
-            scope.spawn(run).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            let thread = scope.spawn(|| caller.observes(run));
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }
 

@@ -1,5 +1,6 @@
 //! Listeners of a run: the callback, and those of the features `tracing` and `metrics`.
 
+pub(crate) mod caller;
 #[cfg(feature = "metrics")]
 pub(crate) mod meter;
 #[cfg(any(feature = "metrics", feature = "tracing"))]

@@ -8,6 +8,7 @@ mod checking;
 mod comparing;
 mod connecting;
 mod editing;
+mod embedded;
 mod failing;
 mod fixing;
 mod forward;

@@ -28,6 +28,10 @@ use super::answer::Answer;
 use super::context::Context;
 use super::problem::Problem;
 use clap::Subcommand;
+use std::pin::Pin;
+
+/// A command on its way to an answer.
+pub(super) type Running<'a> = Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send + 'a>>;
 
 /// The commands over a set.
 #[derive(Clone, Debug, Subcommand)]
@@ -133,28 +137,29 @@ impl Command {
         }
     }
 
-    /// Runs it.
-    pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
+    /// Runs it. The future is on the heap: a thread of a service's runtime has a small stack, too small for the
+    /// futures of all commands in a debug build.
+    pub(super) fn run<'a>(&'a self, context: &'a Context) -> Running<'a> {
         match self {
-            Command::Status(args) => args.run(context).await,
-            Command::Plan(args) => args.run(context).await,
-            Command::Preflight(args) => args.run(context).await,
-            Command::Backup(args) => args.run(context).await,
-            Command::Up(args) => args.run(context).await,
-            Command::Down(args) => args.run(context).await,
-            Command::Redo(args) => args.run(context).await,
-            Command::Verify(args) => args.run(context).await,
-            Command::Resolve(args) => args.run(context).await,
-            Command::Accept(args) => args.run(context).await,
-            Command::Baseline(args) => args.run(context).await,
-            Command::Adopt(args) => args.run(context).await,
-            Command::Drift(args) => args.run(context).await,
-            Command::History(args) => args.run(context).await,
-            Command::Facts(args) => args.run(context).await,
-            Command::Report(args) => args.run(context).await,
-            Command::Reset(args) => args.run(context).await,
+            Command::Status(args) => Box::pin(args.run(context)),
+            Command::Plan(args) => Box::pin(args.run(context)),
+            Command::Preflight(args) => Box::pin(args.run(context)),
+            Command::Backup(args) => Box::pin(args.run(context)),
+            Command::Up(args) => Box::pin(args.run(context)),
+            Command::Down(args) => Box::pin(args.run(context)),
+            Command::Redo(args) => Box::pin(args.run(context)),
+            Command::Verify(args) => Box::pin(args.run(context)),
+            Command::Resolve(args) => Box::pin(args.run(context)),
+            Command::Accept(args) => Box::pin(args.run(context)),
+            Command::Baseline(args) => Box::pin(args.run(context)),
+            Command::Adopt(args) => Box::pin(args.run(context)),
+            Command::Drift(args) => Box::pin(args.run(context)),
+            Command::History(args) => Box::pin(args.run(context)),
+            Command::Facts(args) => Box::pin(args.run(context)),
+            Command::Report(args) => Box::pin(args.run(context)),
+            Command::Reset(args) => Box::pin(args.run(context)),
             #[cfg(feature = "testing")]
-            Command::Test(args) => args.run(context).await,
+            Command::Test(args) => Box::pin(args.run(context)),
         }
     }
 }
