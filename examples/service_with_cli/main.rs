@@ -13,11 +13,9 @@ use migrate_postgres::{Migrator, cli, migrate};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// The scripts in `examples/service_with_cli/migrations`, read and checked at compile time, with all
-/// settings. The boot and the commands both call this function, so they can't use different settings.
-fn migrator() -> Migrator {
-    migrate!("service_with_cli/migrations").lock_wait(Duration::from_secs(120))
-}
+/// The scripts in `examples/service_with_cli/migrations`, read and checked at compile time, with the settings
+/// that the boot, the commands and the tests share.
+static MIGRATIONS: Migrator = migrate!("service_with_cli/migrations", history_schema = "ops");
 
 /// Greets.
 #[derive(Parser)]
@@ -45,7 +43,7 @@ async fn main() -> ExitCode {
     match Service::parse().command {
         Command::Serve => serve().await,
         Command::Migrate(cli) => {
-            cli.seed("INSERT INTO greetings (text) VALUES ('Hello')").run(&migrator()).await
+            cli.seed("INSERT INTO greetings (text) VALUES ('Hello')").run(&MIGRATIONS).await
         }
         Command::Completions { shell } => {
             cli::print_completions(shell, &mut Service::command());
@@ -60,7 +58,7 @@ async fn serve() -> ExitCode {
         eprintln!("set DATABASE_URL");
         return ExitCode::FAILURE;
     };
-    match migrator().run(&url).await {
+    match MIGRATIONS.clone().lock_wait(Duration::from_secs(120)).run(&url).await {
         Ok(report) => {
             println!("{report}");
             ExitCode::SUCCESS

@@ -207,3 +207,32 @@ fn every_test_that_the_guarantees_name_exists() {
         }
     }
 }
+
+#[test]
+fn the_guide_lists_every_setting_and_every_argument_of_the_macro() {
+    let page = page("runs.md");
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let arguments = fs::read_to_string(root.join("migrate-macros/src/args.rs")).unwrap();
+    let (_, keys) = arguments.split_once("\"the keys are ").unwrap();
+    let keys: Vec<&str> = keys.split("\";").next().unwrap().split('`').skip(1).step_by(2).collect();
+    assert!(keys.len() > 10, "{keys:?}");
+    for key in keys {
+        let row = rows.iter().find(|row| row.starts_with(&format!("| `{key}` |")));
+        let cell = row.and_then(|row| row.split('|').nth(2)).map(str::trim);
+        assert!(
+            cell.is_some_and(|cell| !cell.is_empty()),
+            "runs.md does not say that `{key}` is an argument"
+        );
+    }
+    let api = fs::read_to_string(root.join("tests/snapshots/public-api/migrate-postgres.txt")).unwrap();
+    let settings = api.lines().filter_map(|item| {
+        let (name, rest) = item.strip_prefix("pub fn migrate_postgres::Migrator::")?.split_once("(self")?;
+        rest.ends_with("-> migrate_postgres::Migrator").then_some(name)
+    });
+    let settings: Vec<&str> = settings.collect();
+    assert!(settings.len() > 20, "{settings:?}");
+    for setting in settings {
+        assert!(rows.iter().any(|row| row.contains(&format!("`{setting}`"))), "runs.md lacks `{setting}`");
+    }
+}

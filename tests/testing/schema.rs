@@ -111,10 +111,9 @@ async fn scripts_make_in_a_schema_what_they_make_in_a_run() {
 async fn a_set_that_names_its_historys_schema_has_the_history_in_each_tests_own() {
     let server = Server::start().unwrap();
     let table = "CREATE TABLE users (id int)";
-    for (scripts, is_run_once) in [
-        (&[table][..], true),
-        (&[table, "CREATE INDEX CONCURRENTLY users_id ON users (id)"], false),
-    ] {
+    for (scripts, is_run_once) in
+        [(&[table][..], true), (&[table, "CREATE INDEX CONCURRENTLY users_id ON users (id)"], false)]
+    {
         let set = set(scripts).history_schema("ops").history_table("ops_history");
         let (one, two) = (server.fresh_schema(&set).await.unwrap(), server.fresh_schema(&set).await.unwrap());
         let run = "SELECT string_agg(DISTINCT run_id::text, ',') FROM ops_history";

@@ -44,17 +44,6 @@ impl Cause {
         all.into_iter().find(|cause| cause.word() == word)
     }
 
-    /// A phrase for people.
-    pub fn phrase(self) -> &'static str {
-        match self {
-            Cause::StatementTimeout => "statement_timeout",
-            Cause::Canceled => "another session's cancel",
-            Cause::MigrationLimit => "the migration's limit",
-            Cause::RunLimit => "the run's limit",
-            Cause::MissingExtension => "an extension without its files",
-        }
-    }
-
     /// The message of a migration that was ended by a limit.
     pub fn over_limit(self, limit: Duration) -> String {
         let what = if self == Cause::RunLimit { "run" } else { "migration" };
@@ -146,11 +135,6 @@ impl CodeAdvice {
             Some(revert) => Advice::fix(revert),
             None => self.remedies.iter().fold(Advice::NONE, |advice, remedy| advice.or(remedy.step())),
         }
-    }
-
-    /// True if a revert has its own advice.
-    pub fn differs_for_revert(&self) -> bool {
-        self.revert.is_some()
     }
 }
 

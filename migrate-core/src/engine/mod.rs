@@ -343,7 +343,7 @@ impl Run<'_> {
             took: self.started.elapsed(),
             ..Report::default()
         };
-        (report.applied, report.last) = standing(self.set, &before, &report);
+        (report.applied, report.last) = applied_and_last(self.set, &before, &report);
         let committed = Committed::new(report, part);
         match outcome {
             Ok(()) => Ok(Turn::Ended(committed.report)),
@@ -405,7 +405,7 @@ impl Run<'_> {
 }
 
 /// The number of applied migrations after a run, and the name of the last one.
-fn standing(set: &Set, before: &HistoryState, report: &Report) -> (usize, Option<String>) {
+fn applied_and_last(set: &Set, before: &HistoryState, report: &Report) -> (usize, Option<String>) {
     use crate::plan::Action;
     let mut applied: std::collections::BTreeMap<_, &str> =
         before.applied.iter().map(|a| (a.version.clone(), a.name.as_str())).collect();

@@ -83,9 +83,9 @@ pub fn adoption<'s>(
     policies: &Policies,
 ) -> Result<Steps<'s>, UnusableHistory> {
     let witness = foreign.witness.iter().cloned().collect();
-    let mut taking = Taking { set, foreign, policies, witness, taken: AdoptedRow::default() };
+    let mut taking = Taking { set, foreign, policies, witness, taken: Adoption::default() };
     foreign.found.iter().for_each(|found| taking.take(found));
-    let AdoptedRow { steps, mut notices, obstacles, .. } = taking.taken;
+    let Adoption { steps, mut notices, obstacles, .. } = taking.taken;
     if !obstacles.is_empty() {
         return Err(UnusableHistory { tool: foreign.tool, table: foreign.table.clone(), obstacles });
     }
@@ -101,11 +101,11 @@ struct Taking<'s, 'f> {
     foreign: &'f ForeignHistory,
     policies: &'f Policies,
     witness: Arc<[String]>,
-    taken: AdoptedRow<'s>,
+    taken: Adoption<'s>,
 }
 
 #[derive(Default)]
-struct AdoptedRow<'s> {
+struct Adoption<'s> {
     steps: Vec<Step<'s>>,
     versions: HashSet<Version>,
     notices: Vec<Notice>,

@@ -43,8 +43,8 @@ pub struct Options {
     pub statement_timeout: Option<Duration>,
     /// The requested transaction mode; if absent, the statements decide.
     pub transaction: Option<TransactionMode>,
-    /// The phase of a rolling deployment in which the script may run. A run applies every phase; the value is
-    /// for policies that read it.
+    /// The phase of a rolling deployment in which the script may run. Lint reads it: `contract` may remove what
+    /// the running release uses, `expand` may not. A run applies every phase.
     pub phase: Option<Phase>,
     /// The lint rules whose findings the author has accepted for the whole script. Those for one statement
     /// are in [`Script::approvals`](crate::Script::approvals).

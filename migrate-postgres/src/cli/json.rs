@@ -306,7 +306,7 @@ pub(super) fn status_row(row: &StatusRow, accepted: &[AcceptedRule]) -> Value {
             put("state", json!("outdated"));
             put("at", time(*at));
         }
-        MigrationStatus::RunningStatement(run) => {
+        MigrationStatus::Running(run) => {
             put("state", json!("running"));
             put("running", running(run));
         }

@@ -7,10 +7,8 @@
 //! use migrate_postgres::{Migrator, cli, migrate};
 //! use std::process::ExitCode;
 //!
-//! /// The migrations with their settings, for both the boot and the commands.
-//! fn migrator() -> Migrator {
-//!     migrate!("tests/fixtures/quickstart").history_schema("ops")
-//! }
+//! /// The migrations with their settings, for the boot, the commands and the tests.
+//! static MIGRATIONS: Migrator = migrate!("tests/fixtures/quickstart", history_schema = "ops");
 //!
 //! #[derive(Parser)]
 //! enum Service {
@@ -24,7 +22,7 @@
 //! async fn main() -> ExitCode {
 //!     match Service::parse() {
 //!         Service::Serve => ExitCode::SUCCESS,
-//!         Service::Migrate(cli) => cli.run(&migrator()).await,
+//!         Service::Migrate(cli) => cli.run(&MIGRATIONS).await,
 //!     }
 //! }
 //! ```

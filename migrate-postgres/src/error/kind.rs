@@ -81,7 +81,7 @@ kinds! {
     OtherServer, "other_server", Other, Nothing;
     OneConnection, "one_connection", Refused, Nothing;
     NoServerConnection, "no_server_connection", Other, Nothing;
-    ClaimContradicted, "not_so", Refused, Nothing;
+    ClaimContradicted, "claim_contradicted", Refused, Nothing;
     NoSchema, "no_schema", Other, Nothing;
     OtherSchema, "other_schema", Refused, Nothing;
     ForeignHistory, "foreign_history", Refused, Nothing;

@@ -162,7 +162,7 @@ pub(super) fn questions(table: &str, condition: &str) -> String {
 
 /// The format of a table and its columns, read from the answer to [`questions`].
 #[derive(Clone, Debug)]
-pub(super) struct TableColumns {
+pub(super) struct TableFormat {
     /// The format.
     pub(super) number: i32,
     /// True if it is a table, not a view or a table of another server.
@@ -171,11 +171,11 @@ pub(super) struct TableColumns {
     checks: Vec<String>,
 }
 
-impl TableColumns {
+impl TableFormat {
     /// The value for a table that is to be created.
-    pub(super) const NEW: TableColumns = TableColumns { number: FORMAT, is_table: true, checks: Vec::new() };
+    pub(super) const NEW: TableFormat = TableFormat { number: FORMAT, is_table: true, checks: Vec::new() };
 
-    pub(super) fn read(columns: &[SimpleQueryRow]) -> TableColumns {
+    pub(super) fn read(columns: &[SimpleQueryRow]) -> TableFormat {
         let of = |name: &str| columns.iter().find(|row| text(row, 0) == Some(name));
         let note = |name: &str| of(name).and_then(|row| text(row, 3));
         let default = note("format").and_then(|default| default.parse().ok());
@@ -184,7 +184,7 @@ impl TableColumns {
                 .and_then(|comment| comment.rsplit_once("Format ")?.1.trim_end_matches('.').parse().ok())
         };
         let checks = WORDS.iter().filter_map(|(column, _)| text(of(column)?, 2));
-        TableColumns {
+        TableFormat {
             number: default.or_else(comment).unwrap_or(FIRST),
             is_table: columns.iter().all(|row| matches!(text(row, 4), Some("r" | "p"))),
             checks: checks.flat_map(|names| names.split(',')).map(str::to_owned).collect(),

@@ -45,9 +45,7 @@ pub(crate) async fn probe(
 ) -> Result<HeadProbe, Error> {
     match (head_table::ask(client, &settings.relation(), set).await, seen) {
         (Ok(CachedHead::NoHistory), _) => Ok(HeadProbe::NOTHING),
-        (Ok(CachedHead::HistoryHead(head)), _) | (Ok(CachedHead::Underway), Some(head)) => {
-            Ok(HeadProbe::of(head))
-        }
+        (Ok(CachedHead::Known(head)), _) | (Ok(CachedHead::Underway), Some(head)) => Ok(HeadProbe::of(head)),
         (Ok(CachedHead::Beyond(digest)), _) => {
             let since = all_since(client, settings, set).await?;
             Ok(HeadProbe::of(HistoryHead { digest, since, interrupted: None }))

@@ -132,7 +132,7 @@ pub(crate) enum CachedHead {
     /// A run is in progress, or was not finished.
     Underway,
     /// The history's end.
-    HistoryHead(HistoryHead),
+    Known(HistoryHead),
     /// The digest at the history's end, if the set knows neither it nor any before it.
     Beyond(Digest),
     /// No answer: the history itself has to be read.
@@ -197,7 +197,7 @@ fn read(head: &str, set: &Set) -> Option<CachedHead> {
     let digest = Line::read(lines.next()?)?.digest;
     // This is all that a boot with nothing to do needs.
     if set.digests().position(&digest).is_some() {
-        return Some(CachedHead::HistoryHead(HistoryHead { digest, since: None, interrupted: None }));
+        return Some(CachedHead::Known(HistoryHead { digest, since: None, interrupted: None }));
     }
     let lines: Vec<Line<'_>> = head.split(LINE).map(Line::read).collect::<Option<_>>()?;
     let ours = set.digests().of_all();
@@ -205,7 +205,7 @@ fn read(head: &str, set: &Set) -> Option<CachedHead> {
         return Some(CachedHead::Beyond(digest));
     };
     let since = lines[..newer].iter().rev().map(|line| line.newer(set)).collect();
-    Some(CachedHead::HistoryHead(HistoryHead { digest, since, interrupted: None }))
+    Some(CachedHead::Known(HistoryHead { digest, since, interrupted: None }))
 }
 
 /// A row of the history.

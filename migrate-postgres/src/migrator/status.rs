@@ -67,7 +67,7 @@ pub enum MigrationStatus {
         last: Option<AttemptOutcome>,
     },
     /// A run is applying or reverting it.
-    RunningStatement(RunningAttempt),
+    Running(RunningAttempt),
     /// It runs statement by statement, and is unfinished.
     Interrupted {
         /// The number of statements that are known to be done.
@@ -119,7 +119,7 @@ impl Status {
             version: version.clone(),
             name: name.to_owned(),
             state: match running.filter(|running| running.version == *version) {
-                Some(running) => MigrationStatus::RunningStatement(running.clone()),
+                Some(running) => MigrationStatus::Running(running.clone()),
                 None => state_of(set, state, attempts, version),
             },
         };
@@ -143,7 +143,7 @@ impl Status {
     /// The migration that a run is applying or reverting.
     pub fn running(&self) -> Option<&RunningAttempt> {
         self.rows.iter().find_map(|row| match &row.state {
-            MigrationStatus::RunningStatement(running) => Some(running),
+            MigrationStatus::Running(running) => Some(running),
             _ => None,
         })
     }
@@ -213,7 +213,7 @@ impl fmt::Display for MigrationStatus {
                 write!(f, "pending, {outcome}")
             }
             MigrationStatus::Pending { .. } => f.write_str("pending"),
-            MigrationStatus::RunningStatement(running) => write!(f, "{running}"),
+            MigrationStatus::Running(running) => write!(f, "{running}"),
             MigrationStatus::Interrupted { statements_done, reverting, .. } => {
                 let (of, s) = (if *reverting { " of its revert" } else { "" }, plural(*statements_done));
                 write!(f, "interrupted after {statements_done} statement{s}{of}")

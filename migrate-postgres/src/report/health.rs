@@ -56,7 +56,7 @@ fn of_state(state: &MigrationStatus) -> DatabaseHealth {
         | MigrationStatus::Pending { last: Some(AttemptOutcome::Failed { .. }) } => DatabaseHealth::Failed,
         // A settled migration resumes by itself.
         MigrationStatus::Interrupted { last: Some(AttemptOutcome::Done), .. }
-        | MigrationStatus::RunningStatement(_)
+        | MigrationStatus::Running(_)
         | MigrationStatus::Pending { .. }
         | MigrationStatus::Outdated { .. } => DatabaseHealth::Pending,
         MigrationStatus::Interrupted { .. } => DatabaseHealth::InDoubt,

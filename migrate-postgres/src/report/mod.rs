@@ -7,7 +7,7 @@
 //! # async fn report() -> Result<(), Box<dyn std::error::Error>> {
 //! let options = ReportOptions::new().with_drift();
 //! let report = migrate!("tests/fixtures/quickstart").database_report("postgres://app@localhost/app", &options).await?;
-//! println!("{}", report.standing());
+//! println!("{}", report.health());
 //! std::fs::write("report.html", report.to_html())?;
 //! # Ok(())
 //! # }
@@ -102,7 +102,7 @@ pub struct DatabaseReport {
 
 impl DatabaseReport {
     /// The overall health.
-    pub fn standing(&self) -> DatabaseHealth {
+    pub fn health(&self) -> DatabaseHealth {
         DatabaseHealth::of(&self.status, self.pending.is_err())
     }
 

@@ -233,9 +233,9 @@ fn old_runs_are_folded_by_month_and_every_attempt_is_on_the_page() {
 }
 
 #[test]
-fn the_standing_is_the_worst_of_all() {
+fn the_health_is_the_worst_of_all() {
     let mut report = report("x", 0);
-    assert_eq!(report.standing(), DatabaseHealth::Failed);
+    assert_eq!(report.health(), DatabaseHealth::Failed);
     report.status.rows.push(StatusRow {
         version: Version::numeric("9"),
         name: "9_i".to_owned(),
@@ -262,9 +262,9 @@ fn the_standing_is_the_worst_of_all() {
         "{page}"
     );
     report.status.rows.truncate(1);
-    assert_eq!(report.standing(), DatabaseHealth::UpToDate);
+    assert_eq!(report.health(), DatabaseHealth::UpToDate);
     report.pending = Err(Refused::UnknownRun { run: "r".to_owned(), last: None });
-    assert_eq!((report.standing(), report.applied()), (DatabaseHealth::Refused, 1));
+    assert_eq!((report.health(), report.applied()), (DatabaseHealth::Refused, 1));
 }
 
 /// The relative luminance of a color (section 1.4.3 of the Web Content Accessibility Guidelines).

@@ -7,6 +7,7 @@ mod backward;
 mod checking;
 mod comparing;
 mod connecting;
+mod documented;
 mod editing;
 mod embedded;
 mod failing;

@@ -138,9 +138,9 @@ fn the_page_of_errors_shows_the_table() {
             [Words::Library, Words::CommandLine].map(|words| advice.advice(false).text(words));
         let command =
             if command == library { String::new() } else { format!(" (at the command line: {command})") };
-        let revert = match advice.differs_for_revert() {
-            true => advice.advice(true).text(Words::Library),
-            false => "the same".to_owned(),
+        let revert = match advice.advice(true).text(Words::Library) {
+            revert if revert == library => "the same".to_owned(),
+            revert => revert,
         };
         _ = writeln!(table, "| {code} | {} | {library}{command} | {revert} |", advice.meaning);
     }

@@ -55,7 +55,7 @@ fn word(word: &str) -> String {
 async fn a_page_tells_of_failures_settlements_plans_drift_and_tables() {
     let database = stage::database().await;
     let report = stage::report(&database).await;
-    assert_eq!(report.standing(), DatabaseHealth::Failed);
+    assert_eq!(report.health(), DatabaseHealth::Failed);
     assert_eq!((report.applied(), report.failures()), (2, 2));
     let place = database.url().split('/').nth(2).unwrap().to_owned();
     let text = text_of(&report.to_html())
@@ -106,7 +106,7 @@ async fn no_name_no_script_and_no_message_becomes_markup_and_no_secret_is_shown(
 async fn when_all_is_well_it_says_so_over_a_client_too() {
     let database = stage::database().await;
     let report = stage::report_of_peace(&database).await;
-    assert_eq!((report.standing(), report.drift.is_none()), (DatabaseHealth::UpToDate, true));
+    assert_eq!((report.health(), report.drift.is_none()), (DatabaseHealth::UpToDate, true));
     assert_eq!(report.database, database.name());
     let text = text_of(&report.to_html());
     assert!(text.contains("Up to date\nThe one migration of the set is applied.\n"), "{text}");
@@ -125,7 +125,7 @@ async fn a_run_that_would_be_refused_is_reported_and_no_error() {
     migrator("CREATE TABLE a ();").run(database.url()).await.unwrap();
     let edited = migrator("CREATE TABLE b ();");
     let report = edited.database_report(database.url(), &ReportOptions::new()).await.unwrap();
-    assert_eq!(report.standing(), DatabaseHealth::Refused);
+    assert_eq!(report.health(), DatabaseHealth::Refused);
     let text = text_of(&report.to_html());
     assert!(
         text.contains("A run would be refused\n") && text.contains("1_a was edited after it was applied"),
@@ -139,7 +139,7 @@ async fn a_database_without_a_history_has_a_page() {
     let folder = folder_of(&[("1_a.sql", "CREATE TABLE a ();")]);
     let migrator = Migrator::new(Set::from_folder(folder.path()).unwrap());
     let report = migrator.database_report(database.url(), &ReportOptions::new()).await.unwrap();
-    assert_eq!((report.standing(), report.applied(), report.attempts.len()), (DatabaseHealth::Pending, 0, 0));
+    assert_eq!((report.health(), report.applied(), report.attempts.len()), (DatabaseHealth::Pending, 0, 0));
     let text = text_of(&report.to_html());
     for said in ["1 migration pending\n", "There are no attempts yet.", "There are no tables."] {
         assert!(text.contains(said), "{said}: {text}");

@@ -50,7 +50,7 @@ impl Args {
         let data = json!({
             "file": self.html.to_string_lossy(),
             "set": report.status.set,
-            "standing": report.standing().word(),
+            "health": report.health().word(),
             "applied": applied,
             "pending": pending,
             "attempts": report.attempts.len(),
@@ -60,7 +60,7 @@ impl Args {
             "tables": report.diagram.tables.len(),
             "foreign_keys": report.diagram.foreign_keys.len(),
         });
-        let tone = match (report.standing(), differences) {
+        let tone = match (report.health(), differences) {
             (DatabaseHealth::UpToDate, None | Some(0)) if report.drift_unknown.is_none() => Tone::Good,
             (DatabaseHealth::UpToDate | DatabaseHealth::Pending, _) => Tone::Warning,
             _ => Tone::Bad,
@@ -72,7 +72,7 @@ impl Args {
             Some(differences) => format!(", {differences} differences"),
         };
         let page = Page::default()
-            .toned(format!("{}: {applied} applied, {pending} pending{drift}", report.standing()), tone)
+            .toned(format!("{}: {applied} applied, {pending} pending{drift}", report.health()), tone)
             .line(format!("written to `{}`", self.html.display()));
         let Some(reason) = &report.drift_unknown else { return Answer::done(page, data) };
         let page = page.lines(format!("drift unknown: {reason}").lines());

@@ -84,7 +84,7 @@ fn exit(status: &Status) -> Exit {
         | MigrationStatus::Pending { last: Some(AttemptOutcome::Failed { .. }) } => Exit::Failed,
         // A settled migration resumes by itself.
         MigrationStatus::Interrupted { last: Some(AttemptOutcome::Done), .. }
-        | MigrationStatus::RunningStatement(_)
+        | MigrationStatus::Running(_)
         | MigrationStatus::Pending { .. }
         | MigrationStatus::Outdated { .. } => Exit::Pending,
         MigrationStatus::Interrupted { .. } => Exit::InDoubt,
@@ -117,8 +117,8 @@ fn short(state: &MigrationStatus) -> String {
         MigrationStatus::Pending {
             last: Some(AttemptOutcome::Unfinished { .. } | AttemptOutcome::Interrupted { .. }),
         } => "pending, interrupted".to_owned(),
-        MigrationStatus::RunningStatement(running) if running.reverting => "being reverted".to_owned(),
-        MigrationStatus::RunningStatement(_) => "being applied".to_owned(),
+        MigrationStatus::Running(running) if running.reverting => "being reverted".to_owned(),
+        MigrationStatus::Running(_) => "being applied".to_owned(),
         MigrationStatus::Interrupted { statements_done, reverting, .. } => {
             let (revert, s) =
                 (if *reverting { "revert " } else { "" }, if *statements_done == 1 { "" } else { "s" });

@@ -44,7 +44,7 @@ pub(super) enum RecoveryAction {
 pub(super) enum Unsettled {
     /// A session whose client is gone, or another one, is still running it.
     #[error("{}", migrate_core::clean!("another session still runs this statement, and did not end it in {waited:.0?}"))]
-    RunningStatement {
+    Running {
         /// The time spent waiting.
         waited: Duration,
         /// The sessions.
@@ -162,7 +162,7 @@ impl InDoubtStatement<'_> {
             let waited = began.elapsed();
             let Some(first) = holders.first() else { return Ok(()) };
             if waited > settings.lock_wait {
-                return Err(Unsettled::RunningStatement { waited, holders });
+                return Err(Unsettled::Running { waited, holders });
             }
             if told.is_none_or(|told| told.elapsed() > TELL_WAITING_EVERY) {
                 progress.statement_awaited(self.step, self.index + 1, waited, first);

@@ -64,7 +64,7 @@ impl StepwiseStatements<'_, '_> {
         let is_unsafe = matches!(unsettled, Unsettled::Unsafe { .. });
         match unsettled {
             Unsettled::Unsafe { .. } => {}
-            Unsettled::RunningStatement { holders, .. } => failure.blockers = holders,
+            Unsettled::Running { holders, .. } => failure.blockers = holders,
             Unsettled::Undecidable { .. } | Unsettled::Server(_) => {
                 failure.left = Left::InDoubt { done: index, total: self.script.statements().len() };
             }

@@ -6,7 +6,7 @@ mod questions;
 use crate::connection::protect::{self, SessionTimeouts};
 use crate::error::Error;
 use crate::history::foreign::{BesideTables, needed_tables};
-use crate::history::format::{FORMAT, TableColumns};
+use crate::history::format::{FORMAT, TableFormat};
 use crate::history::head::{lacking_columns, lacking_names, no_history, read_error};
 use crate::history::head_table::{self, HeadTable};
 use crate::history::settings::RunSettings;
@@ -28,7 +28,7 @@ pub(crate) struct SessionInfo {
     /// True if it exists.
     pub(crate) exists: bool,
     /// Its format and its columns.
-    format: TableColumns,
+    format: TableFormat,
     /// The head table, if it exists or can be created.
     pub(crate) head: Option<HeadTable>,
     /// True if the head table exists.
@@ -132,7 +132,7 @@ impl SessionInfo {
             _ => may_create && (!exists || is_true(session, 18)),
         };
         let format =
-            if exists && table.keeps().is_none() { TableColumns::read(&columns) } else { TableColumns::NEW };
+            if exists && table.keeps().is_none() { TableFormat::read(&columns) } else { TableFormat::NEW };
         let session_info = SessionInfo {
             exists,
             head: (may_have_head && table.keeps().is_none()).then(|| table.head()),
@@ -196,7 +196,7 @@ impl SessionInfo {
         SessionInfo {
             table,
             exists: true,
-            format: TableColumns::NEW,
+            format: TableFormat::NEW,
             head: None,
             head_exists: true,
             schema_exists: true,

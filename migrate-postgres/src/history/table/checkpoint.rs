@@ -1,7 +1,7 @@
 //! The row of a step that is committed in parts: claimed, moved from checkpoint to checkpoint, and completed.
 
 use super::foreign::{complete_foreign, supersede_foreign, take_lock};
-use super::insert::{RowKey, one_row};
+use super::insert::{RowValues, one_row};
 use super::{CLOSE, HistoryTable, NOW, RunIdentity};
 use crate::history::HistoryCursor;
 use crate::history::foreign_writer::Checkpoint;
@@ -23,7 +23,7 @@ impl HistoryTable {
             return claim;
         }
         let live = step.action != Action::Revert;
-        let row = RowKey { live, checkpoint: Some(0), ..RowKey::BEGUN };
+        let row = RowValues { live, checkpoint: Some(0), ..RowValues::BEGUN };
         let insert = one_row(&self.insert(run, standing.last_row + 1, step, standing.digest, row));
         let before = self.interrupted(run.set, standing).into_iter().chain(self.supersede(run.set, step));
         // Before the first statement is run, which a transaction may be unable to undo: the row can be
@@ -46,7 +46,7 @@ impl HistoryTable {
         step: &Step<'_>,
         settled: Settled,
     ) -> String {
-        let row = RowKey { live: true, checkpoint: Some(settled.statements_done), ..RowKey::BEGUN };
+        let row = RowValues { live: true, checkpoint: Some(settled.statements_done), ..RowValues::BEGUN };
         let insert = one_row(&self.insert(run, standing.last_row + 1, step, standing.digest, row));
         let before = self.interrupted(run.set, standing).into_iter().chain([self.settle(run.set, settled)]);
         before.chain([insert]).collect::<Vec<_>>().join(";\n")
@@ -82,7 +82,7 @@ impl HistoryTable {
             quote_literal(run.set),
         );
         let live = step.action != Action::Revert;
-        let begun = RowKey { live, checkpoint: Some(to), continues: Some(row), ..RowKey::BEGUN };
+        let begun = RowValues { live, checkpoint: Some(to), continues: Some(row), ..RowValues::BEGUN };
         let insert = one_row(&self.insert(run, standing.last_row + 1, step, standing.digest, begun));
         self.interrupted(run.set, standing).into_iter().chain([close, insert]).collect::<Vec<_>>().join(";\n")
     }

@@ -2,7 +2,7 @@
 
 use super::HistoryTable;
 use super::foreign::take_lock;
-use crate::history::format::{self, TableColumns};
+use crate::history::format::{self, TableFormat};
 use crate::history::head_table::HeadTable;
 use crate::sql::quote::quote_ident;
 use crate::sql::transaction::BEGIN;
@@ -35,7 +35,7 @@ impl HistoryTable {
     }
 
     /// Upgrades the table to the format of this release, and creates the head table if it does not exist.
-    pub(in crate::history) fn upgrade(&self, found: &TableColumns, head: Option<&HeadTable>) -> Vec<String> {
+    pub(in crate::history) fn upgrade(&self, found: &TableFormat, head: Option<&HeadTable>) -> Vec<String> {
         let table = self.qualified();
         let statements = [found.upgrade(&table), format::comment(&table, COMMENT)];
         std::iter::once(BEGIN.to_owned())

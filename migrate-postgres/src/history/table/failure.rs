@@ -1,7 +1,7 @@
 //! Recording an attempt that failed or was interrupted.
 
 use super::checkpoint::Resumed;
-use super::insert::RowKey;
+use super::insert::RowValues;
 use super::{HistoryTable, NOW, RunIdentity, UNENDED};
 use crate::history::HistoryCursor;
 use crate::history::foreign_writer::Checkpoint;
@@ -49,7 +49,7 @@ impl HistoryTable {
             // The attempt left nothing, and the row of a failed migration would block the other tool.
             return "SELECT 1".to_owned();
         }
-        let row = RowKey { outcome: "failed", failure: Some(failure), ..RowKey::BEGUN };
+        let row = RowValues { outcome: "failed", failure: Some(failure), ..RowValues::BEGUN };
         let failed = format!(
             "{} ON CONFLICT (set_name, seq) DO UPDATE SET outcome = 'failed', finished_at = {NOW}, ({FAILURE}) = ROW({}) \
              WHERE h.outcome = 'unfinished' AND h.run_id = excluded.run_id",
@@ -124,8 +124,12 @@ impl HistoryTable {
         if self.keeps.is_some() {
             return "SELECT 1".to_owned();
         }
-        let row =
-            RowKey { outcome: "failed", continues: Some(from.row), failure: Some(failure), ..RowKey::BEGUN };
+        let row = RowValues {
+            outcome: "failed",
+            continues: Some(from.row),
+            failure: Some(failure),
+            ..RowValues::BEGUN
+        };
         let insert = self.insert(run, standing.last_row + 1, step, standing.digest, row);
         let reached = format!(
             "UPDATE {} SET reached = {} WHERE set_name = {} AND seq = {}",

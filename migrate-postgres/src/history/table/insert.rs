@@ -32,7 +32,7 @@ impl HistoryTable {
         seq: i64,
         step: &Step<'_>,
         digest: Digest,
-        row: RowKey<'_>,
+        row: RowValues<'_>,
     ) -> String {
         let keep = |text: Option<String>| quote_nullable(text.as_deref());
         let statements = match step.runs() {
@@ -91,7 +91,7 @@ fn times(adopted: &Adopted) -> (String, String) {
 
 /// The values in which the rows of a step differ.
 #[derive(Clone, Copy)]
-pub(super) struct RowKey<'f> {
+pub(super) struct RowValues<'f> {
     pub(super) outcome: &'static str,
     pub(super) live: bool,
     pub(super) checkpoint: Option<usize>,
@@ -99,8 +99,8 @@ pub(super) struct RowKey<'f> {
     pub(super) failure: Option<&'f Failure>,
 }
 
-impl RowKey<'_> {
+impl RowValues<'_> {
     /// The values for an attempt that is begun.
     pub(super) const BEGUN: Self =
-        RowKey { outcome: "unfinished", live: false, checkpoint: None, continues: None, failure: None };
+        RowValues { outcome: "unfinished", live: false, checkpoint: None, continues: None, failure: None };
 }

@@ -1,7 +1,7 @@
 //! The row of a step that runs in one transaction: begun, confirmed and finished in that transaction.
 
 use super::foreign::{begin_foreign, finish_foreign};
-use super::insert::{RowKey, one_row};
+use super::insert::{RowValues, one_row};
 use super::{CLOSE, HistoryTable, RunIdentity};
 use crate::history::HistoryCursor;
 use crate::sql::quote::quote_literal;
@@ -37,13 +37,13 @@ impl HistoryTable {
             statements.push(self.retire(run.set, step));
         }
         let row = match (step.action, step.settles) {
-            (Action::Rewind, Some(settled)) => RowKey {
+            (Action::Rewind, Some(settled)) => RowValues {
                 outcome: "done",
                 live: !settled.reverting,
                 checkpoint: Some(settled.statements_done),
-                ..RowKey::BEGUN
+                ..RowValues::BEGUN
             },
-            _ => RowKey { outcome: "done", live: !reverts && step.changes, ..RowKey::BEGUN },
+            _ => RowValues { outcome: "done", live: !reverts && step.changes, ..RowValues::BEGUN },
         };
         statements.extend(self.supersede(run.set, step));
         statements.push(if self.has_marker(step) {
@@ -69,7 +69,7 @@ impl HistoryTable {
         standing: HistoryCursor,
         step: &Step<'_>,
     ) -> Vec<String> {
-        let row = RowKey::BEGUN;
+        let row = RowValues::BEGUN;
         let insert = self.insert(run, standing.last_row + 1, step, standing.digest, row);
         self.interrupted(run.set, standing).into_iter().chain([insert]).collect()
     }

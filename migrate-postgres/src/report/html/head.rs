@@ -24,17 +24,17 @@ pub(super) fn head(report: &DatabaseReport) -> Markup {
 }
 
 fn verdict(report: &DatabaseReport) -> Markup {
-    let standing = report.standing();
+    let health = report.health();
     let drifted = report.drift.as_ref().filter(|drift| !drift.is_none());
-    let tone = match standing {
+    let tone = match health {
         DatabaseHealth::UpToDate if drifted.is_none() && report.drift_unknown.is_none() => Tone::Good,
         DatabaseHealth::UpToDate | DatabaseHealth::Pending => Tone::Warning,
         _ => Tone::Bad,
     };
     html! {
         div.verdict.(tone.class()) {
-            p.what { (headline(report, standing)) }
-            @for line in story(report, standing) { p { (shown(&line)) } }
+            p.what { (headline(report, health)) }
+            @for line in story(report, health) { p { (shown(&line)) } }
             @if let Some(drift) = drifted {
                 p { "The schema differs from the applied migrations: " a href="#drift" { (count(drift.differences.len(), "difference")) } "." }
             }
@@ -45,11 +45,11 @@ fn verdict(report: &DatabaseReport) -> Markup {
     }
 }
 
-fn headline(report: &DatabaseReport, standing: DatabaseHealth) -> Markup {
+fn headline(report: &DatabaseReport, health: DatabaseHealth) -> Markup {
     let pending = report.status.pending().count();
     let who = stopped(&report.status).map(|row| name(&row.name));
     html! {
-        @match (standing, who) {
+        @match (health, who) {
             (DatabaseHealth::Failed, Some(who)) => { (who) " failed" }
             (DatabaseHealth::InDoubt, Some(who)) => { (who) " is in doubt" }
             (DatabaseHealth::UpToDate, _) => "Up to date",
@@ -60,8 +60,8 @@ fn headline(report: &DatabaseReport, standing: DatabaseHealth) -> Markup {
 }
 
 /// The details behind the headline, and the advice.
-fn story(report: &DatabaseReport, standing: DatabaseHealth) -> Vec<String> {
-    let mut lines = match (standing, stopped(&report.status)) {
+fn story(report: &DatabaseReport, health: DatabaseHealth) -> Vec<String> {
+    let mut lines = match (health, stopped(&report.status)) {
         (DatabaseHealth::Failed | DatabaseHealth::InDoubt, Some(row)) => stopped_story(row),
         (DatabaseHealth::UpToDate, _) => vec![match report.applied() {
             0 => "The set has no migrations, and none is applied.".to_owned(),

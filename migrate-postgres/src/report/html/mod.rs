@@ -25,7 +25,7 @@ pub(super) fn page(report: &DatabaseReport) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta name="robots" content="noindex";
-                title { (shown(&report.database)) ": " (report.standing()) }
+                title { (shown(&report.database)) ": " (report.health()) }
                 style { (PreEscaped(STYLE)) }
             }
             body {

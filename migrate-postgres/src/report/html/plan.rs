@@ -48,7 +48,7 @@ fn notes(report: &DatabaseReport) -> Vec<String> {
         MigrationStatus::Applied { edited: true, .. } => {
             Some(format!("{} was edited after it was applied", row.name))
         }
-        MigrationStatus::RunningStatement(running) => Some(format!("{} {running}", row.name)),
+        MigrationStatus::Running(running) => Some(format!("{} {running}", row.name)),
         MigrationStatus::Outdated { .. } => {
             Some(format!("{} has changed since it was applied, and will be applied again", row.name))
         }
