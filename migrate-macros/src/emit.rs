@@ -48,6 +48,13 @@ pub(crate) fn set(
             packed: #packed,
         };
         static MADE: [#krate::__private::LazyMigration; #count] = [#krate::__private::LAZY_MIGRATION; #count];
+        // With every argument given, nothing is left for the default.
+        #[allow(clippy::needless_update)]
+        const SETTINGS: #krate::__private::SetSettings = #krate::__private::SetSettings {
+            #(#keys: #values,)*
+            #program
+            ..#krate::__private::SetSettings::DEFAULT
+        };
         #krate::__private::finish(#krate::__private::Set::from_static(
             #name,
             &LITERALS,
@@ -56,11 +63,7 @@ pub(crate) fn set(
             if ::core::cfg!(debug_assertions) { #folder } else { "" },
             const { &[#(::std::borrow::Cow::Borrowed(#placeholders)),*] },
             const { &[#(::std::borrow::Cow::Borrowed(#notices)),*] },
-        ), #krate::__private::SetSettings {
-            #(#keys: #values,)*
-            #program
-            ..#krate::__private::SetSettings::DEFAULT
-        })
+        ), SETTINGS)
     } }
 }
 
