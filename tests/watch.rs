@@ -244,7 +244,7 @@ async fn a_verify_script_that_takes_long_is_told_of() {
     migrator.run(database.url()).await.unwrap();
     let all = until(&mut events, |heard| matches!(heard, Heard::Ended(_))).await;
     for name in ["1_a", "2_b"] {
-        let around = format!("{name}: the bookkeeping around its script");
+        let around = format!("{name}: the statements that the run adds to its script");
         assert!(all.iter().any(|heard| matches!(heard, Heard::Slow { at, .. } if *at == around)), "{all:?}");
     }
 }

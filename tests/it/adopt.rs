@@ -380,7 +380,7 @@ async fn an_edited_or_renamed_file_is_of_the_set_and_another_sets_is_not() {
     assert_eq!(report.steps.len(), 2);
     let notices: Vec<String> = report.notices.iter().map(ToString::to_string).collect();
     let expected =
-        "public._sqlx_migrations of sqlx lists 2 applied, none of them of this set: it is left alone";
+        "public._sqlx_migrations of sqlx lists 2 applied migrations, none of them in this set; it is ignored";
     assert_eq!(notices, [expected]);
     assert!(other.run(database.url()).await.unwrap().notices.is_empty());
 }

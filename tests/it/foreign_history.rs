@@ -505,7 +505,7 @@ async fn what_does_not_fit_the_tools_table_is_said_before_anything_is_done() {
     let error = migrator.run(database.url()).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "2026a_x can't be recorded in a history of sqlx: its version is no whole number of 64 bits; nothing was changed\n\
+        "2026a_x can't be recorded in a history of sqlx: its version is not a 64-bit integer; nothing was changed\n\
          next: name the migration as sqlx expects, or take over its history (`adopt`)"
     );
 }

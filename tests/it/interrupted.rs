@@ -420,7 +420,7 @@ async fn an_attempt_that_stops_at_a_statement_in_doubt_is_a_row() {
     let attempts = migrator.history(database.url()).await.unwrap();
     match &attempts[8].outcome {
         AttemptOutcome::Failed { message, statement, line, .. } => {
-            assert!(message.contains("in doubt") && (*statement, *line) == (Some(2), Some(2)), "{message}");
+            assert!(message.contains("its outcome is unknown") && (*statement, *line) == (Some(2), Some(2)), "{message}");
         }
         outcome => panic!("{outcome}"),
     }
@@ -502,6 +502,6 @@ async fn a_checkpoint_of_a_script_that_runs_in_a_transaction_is_refused_by_name(
         refusal(migrator.run(database.url()).await),
         ("00002_step".to_owned(), Interruption::Transaction)
     );
-    migrator.resolve(database.url(), "2", Resolution::Reverted, "nothing of it is there").await.unwrap();
+    migrator.resolve(database.url(), "2", Resolution::Reverted, "none of it is applied").await.unwrap();
     assert_eq!(names(&migrator.run(database.url()).await.unwrap()), ["apply 00002_step"]);
 }

@@ -65,7 +65,7 @@ fn what_may_surprise_about_a_folder_is_embedded_with_it() {
     let embedded: Migrator = migrate!("fixtures/prisma");
     assert_eq!(
         embedded.set().notices().collect::<Vec<_>>(),
-        ["`initial_schema.sql`: not applied: it stands beside the folders of migrations"]
+        ["`initial_schema.sql`: not applied: it is beside the migration folders, not in one of them"]
     );
 }
 

@@ -61,12 +61,18 @@ impl NextStep {
 /// The ways to settle a migration with `done` finished statements.
 fn settling(version: &str, done: usize, statements: Option<usize>, reverting: bool) -> Vec<CommandLine> {
     let resolve = |option: &str, does| CommandLine::new(["resolve", version, option], does).with_reason();
-    let this = resolve(&format!("--resume={}", done + 1), "runs that statement (again)");
-    let next = resolve(&format!("--resume={}", done + 2), "that statement is done: resumes after it");
+    let this = resolve(&format!("--resume={}", done + 1), "runs that statement, possibly a second time");
+    let next = resolve(&format!("--resume={}", done + 2), "resumes after that statement, which is done");
     let whole = if reverting {
-        [resolve("--reverted", "the whole migration is reverted"), resolve("--applied", "all of it is there")]
+        [
+            resolve("--reverted", "records that all of it is reverted"),
+            resolve("--applied", "records that it is still applied"),
+        ]
     } else {
-        [resolve("--applied", "the whole migration is done"), resolve("--reverted", "nothing of it is left")]
+        [
+            resolve("--applied", "records that all of it is done"),
+            resolve("--reverted", "records that nothing of it is left"),
+        ]
     };
     std::iter::once(this).chain(has_more(done, statements).then_some(next)).chain(whole).collect()
 }
@@ -99,7 +105,7 @@ impl Setting {
             }
             Setting::IgnoreForeignHistory => Some(CommandLine::new(
                 ["status", "--ignore-foreign-history"],
-                "uses this set's own history alone",
+                "uses only this set's own history",
             )),
             Setting::LockWait => Some(CommandLine::new(["status"], SHOWS)),
             Setting::RetryFor
@@ -131,7 +137,7 @@ impl Call {
             Call::History => CommandLine::new(["history"], "shows each run"),
             Call::Verify => CommandLine::new(["verify"], "checks again"),
             Call::Accept { name, is_forced: false } => {
-                let does = "records its new text, if only the writing differs";
+                let does = "records its new text, if only comments or formatting changed";
                 CommandLine::new(["accept", name], does).with_reason()
             }
             Call::Accept { name, is_forced: true } => {

@@ -304,7 +304,7 @@ pub const ADVICE: &[CodeAdvice] = &[
     remedies(
         "28",
         "the login was refused",
-        &[Remedy::Fix("check user and password, and the server's pg_hba.conf")],
+        &[Remedy::Fix("check the user, the password and the server's pg_hba.conf")],
     ),
     remedies(
         "2BP01",
@@ -353,7 +353,7 @@ pub const ADVICE: &[CodeAdvice] = &[
     remedies(
         "53200",
         "the server is out of memory",
-        &[Remedy::Fix("give the server memory, or lower work_mem and maintenance_work_mem")],
+        &[Remedy::Fix("give the server more memory, or lower work_mem and maintenance_work_mem")],
     ),
     remedies(
         "53300",
@@ -413,7 +413,7 @@ pub const ADVICE: &[CodeAdvice] = &[
                     "allow the statement more time (`-- migrate: statement_timeout=…` at the top of its script)",
                 ),
                 Remedy::Set(Setting::StatementTimeout, "allow every statement more time"),
-                Remedy::Fix("make it do less"),
+                Remedy::Fix("reduce what it does"),
             ],
         ),
     ),
@@ -454,7 +454,7 @@ pub const ADVICE: &[CodeAdvice] = &[
     ),
     remedies(
         "57P03",
-        "the server accepts no connections now",
+        "the server is not accepting connections",
         &[Remedy::Wait("wait until the server has started")],
     ),
     remedies("57P04", "the database was dropped", &[Remedy::Fix("create the database, or correct its name")]),

@@ -201,25 +201,27 @@ impl fmt::Display for Note {
 impl fmt::Display for NoteKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
-            NoteKind::BesideFolders => "not applied: it stands beside the folders of migrations",
-            NoteKind::InMigrationFolder => "not applied: its name is none of a script's",
-            NoteKind::Subfolder => "not applied: this layout has its migrations in one folder",
-            NoteKind::NotAMigration => "not applied: its name is none of a migration's",
-            NoteKind::ToolSettings => "settings of another tool, which are not read",
-            NoteKind::OnlyComments => "does nothing: it has comments only",
+            NoteKind::BesideFolders => "not applied: it is beside the migration folders, not in one of them",
+            NoteKind::InMigrationFolder => "not applied: it is not named like a script",
+            NoteKind::Subfolder => "not applied: it is in a subfolder, which this layout does not have",
+            NoteKind::NotAMigration => "not applied: it is not named like a migration",
+            NoteKind::ToolSettings => "another tool's settings, which are ignored",
+            NoteKind::OnlyComments => "does nothing: it contains only comments",
             NoteKind::Empty => "does nothing: it is empty",
             NoteKind::DownDoesNothing => "reverting changes nothing: the down script has no statement",
-            NoteKind::UnwrittenDown => "counts as no down script: it is as its tool made it",
-            NoteKind::EmptyDown => "counts as no down script: it is empty, and its tool refuses that",
-            NoteKind::DownWithoutUp => "never run: a down script without an up script",
-            NoteKind::Unwritten => "left out: it is as `migrate new` made it, and not written yet",
-            NoteKind::RepeatedMark => "a comment only: the first mark of its kind counts, as for dbmate",
+            NoteKind::UnwrittenDown => "not used as a down script: it is still its tool's stub",
+            NoteKind::EmptyDown => "not used as a down script: it is empty, and its tool refuses empty ones",
+            NoteKind::DownWithoutUp => "never run: it is a down script without an up script",
+            NoteKind::Unwritten => "left out: it is still the stub made by `migrate new`",
+            NoteKind::RepeatedMark => {
+                "treated as a comment: only the first mark of each kind counts, as in dbmate"
+            }
             NoteKind::InvisibleCharacter { character } => {
                 let character = sql::character_text(*character);
                 return write!(f, "the invisible character {character} is part of a name here");
             }
             NoteKind::IdleLocalSetting => {
-                "no effect: the script runs statement by statement; SET without LOCAL holds for the rest of it"
+                "has no effect: the script runs statement by statement; SET without LOCAL lasts to its end"
             }
         };
         f.write_str(text)

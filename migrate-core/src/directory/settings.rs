@@ -51,11 +51,11 @@ pub(super) fn execute_in_transaction(file: &SourceFile, problems: &mut Problems)
             ("executeInTransaction", "false") => Ok(Some(TransactionMode::None)),
             ("executeInTransaction", _) => bad("`true` or `false`"),
             ("encoding", "utf-8" | "utf8") => Ok(None),
-            ("encoding", _) => bad("`UTF-8` only: save the script so"),
+            ("encoding", _) => bad("only `UTF-8`: save the script in that encoding"),
             ("placeholderReplacement", "true" | "false") => Ok(None),
             ("placeholderReplacement", _) => bad("`true` or `false`"),
             ("shouldExecute", "true") => Ok(None),
-            _ => bad("`true` only: what runs under a condition belongs to a set of its own"),
+            _ => bad("only `true`: put scripts that run under a condition into a set of their own"),
         }
     });
     mode.map(|mode| asked(file, keys[0], mode))

@@ -391,10 +391,12 @@ impl fmt::Display for Activity<'_> {
         match self {
             Activity::Lock => f.write_str("waiting for the migration lock"),
             Activity::Statement(running) => running.fmt(f),
-            Activity::Around { name, .. } => write!(f, "{name}: the bookkeeping around its script"),
+            Activity::Around { name, .. } => {
+                write!(f, "{name}: the statements that the run adds to its script")
+            }
             Activity::Migration { name, action } => write!(f, "the whole migration, {action} {name}"),
             Activity::Run => f.write_str("the whole run"),
-            Activity::Batch { name, .. } => write!(f, "{name}, or what was sent together with it"),
+            Activity::Batch { name, .. } => write!(f, "{name}, or another step in the same message"),
         }
     }
 }
@@ -440,7 +442,7 @@ impl Event<'_> {
             Event::WaitingForStatement { name, number, waited, holder } => {
                 write!(
                     f,
-                    "{name}: has waited for {waited:.1?} for statement {number}, which {holder} still runs"
+                    "{name}: has waited {waited:.1?} for another session to finish statement {number}: {holder}"
                 )
             }
             Event::Retrying { failure, attempts, pause } => {

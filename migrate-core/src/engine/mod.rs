@@ -287,11 +287,11 @@ impl Run<'_> {
         let notice = match released {
             Ok(Released::Held) => return Ok(Turn::Ended(report)),
             Ok(Released::Lost) => {
-                "all is done, but the lock was gone before the end: another run may have worked at the same time. It \
-                 is lost with its connection, or given up by a script (DISCARD ALL, pg_advisory_unlock_all)"
+                "everything is done, but the lock was lost before the end, so another run may have worked at the same \
+                 time; a lock is lost if its connection breaks or a script releases it (DISCARD ALL, pg_advisory_unlock_all)"
                     .to_owned()
             }
-            Err(error) => format!("all is done, but the lock could not be given back: {}", error.fact()),
+            Err(error) => format!("everything is done, but the lock could not be released: {}", error.fact()),
         };
         report.notices.push(Notice::Backend(notice));
         Ok(Turn::Ended(report))

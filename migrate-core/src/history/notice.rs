@@ -33,8 +33,8 @@ pub enum Notice {
     },
     /// Rows were deleted from the middle of the history. They recorded attempts that no longer matter.
     #[error("{}", crate::clean!(
-        "the history {table} lacks its {}: deleted by hand; this does not change what is applied",
-        numbered(rows)
+        "{} of the history {table} {} deleted by hand; this does not change what is applied",
+        numbered(rows).0, numbered(rows).1
     ))]
     RowsGone {
         /// The history's table, with its schema.
@@ -59,9 +59,8 @@ pub enum Notice {
     /// The migrations that another tool applied are taken over.
     #[cfg(feature = "histories")]
     #[error("{}", crate::clean!(
-        "{table} of {tool} says that {} applied; {} taken over, and the table stays as it is",
-        if *count == 1 { "1 migration is".to_owned() } else { format!("{count} migrations are") },
-        if *count == 1 { "it is" } else { "they are" }
+        "{} taken over from {table} of {tool}, which stays as it is",
+        if *count == 1 { "1 migration is".to_owned() } else { format!("{count} migrations are") }
     ))]
     Adopted {
         /// The other tool.
@@ -89,8 +88,8 @@ pub(crate) fn list(names: &[String]) -> String {
     }
 }
 
-/// Formats the gaps in a history, as many as fit.
-pub(crate) fn numbered(gaps: &[(i64, i64)]) -> String {
+/// Formats the gaps in a history, as many as fit, with the verb that follows: `row 3`, `was`.
+pub(crate) fn numbered(gaps: &[(i64, i64)]) -> (String, &'static str) {
     let gap = |(first, last): &(i64, i64)| match first == last {
         true => first.to_string(),
         false => format!("{first} to {last}"),
@@ -100,5 +99,6 @@ pub(crate) fn numbered(gaps: &[(i64, i64)]) -> String {
         listed.push("…".to_owned());
     }
     let is_one = matches!(gaps, [(first, last)] if first == last);
-    format!("{} {}", if is_one { "row" } else { "rows" }, listed.join(", "))
+    let (rows, were) = if is_one { ("row", "was") } else { ("rows", "were") };
+    (format!("{rows} {}", listed.join(", ")), were)
 }

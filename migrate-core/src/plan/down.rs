@@ -249,10 +249,10 @@ fn kept_script(set: &Set, applied: &Applied) -> Result<Script, Refused> {
     let text =
         text.ok_or_else(|| Refused::NoDown { version: applied.version.clone(), name: name.clone() })?;
     if !stored::is_whole(&text) {
-        let problem = "a password in it was left out when it was kept".to_owned();
+        let problem = "a password in it was removed when it was stored".to_owned();
         return Err(Refused::KeptDown { name, problem });
     }
-    let path = format!("{name} (down, kept by the history)");
+    let path = format!("{name} (down script stored in the history)");
     let script = Script::of_text(path, text).and_then(|script| set.fill_kept(script));
     script.map_err(|problem| Refused::KeptDown { name, problem })
 }

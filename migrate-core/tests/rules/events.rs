@@ -56,7 +56,7 @@ fn a_step_is_told_of_from_its_start_to_its_end() {
             "1_m: statement 1 of 2 done",
             "1_m: statement 2 of 2 at 1.sql:2, ALTER ROLE a",
             "1_m has waited for 2.0s; blocked by: pid 42 (psql), for 3.0s: SELECT 1; blocked by: another session",
-            "1_m: has waited for 1.0s for statement 2, which pid 42 (psql), for 3.0s: SELECT 1 still runs",
+            "1_m: has waited 1.0s for another session to finish statement 2: pid 42 (psql), for 3.0s: SELECT 1",
             "1 of 2: 1_m applied in 1.0s",
             "2 of 2: apply 2_m",
         ]
@@ -160,9 +160,9 @@ fn what_takes_long_has_a_word_for_programs_and_a_phrase_for_people() {
         [
             "slow: waiting for the migration lock, for 1.0s",
             "slow: 1_m: statement 1 of 2 at 1.sql:1, CREATE TABLE a, for 1.0s",
-            "slow: 1_m: the bookkeeping around its script, for 1.0s",
-            "slow: 1_m: the bookkeeping around its script, for 1.0s",
-            "slow: 1_m, or what was sent together with it, for 1.0s",
+            "slow: 1_m: the statements that the run adds to its script, for 1.0s",
+            "slow: 1_m: the statements that the run adds to its script, for 1.0s",
+            "slow: 1_m, or another step in the same message, for 1.0s",
             "slow: the whole run, for 1.0s",
             "slow: waiting for the migration lock, for 1.0s; blocked by: pid 42 (psql), for 3.0s: SELECT 1",
         ]

@@ -125,7 +125,7 @@ fn only_regular_files_are_read_and_others_are_named() {
         } else {
             assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
         }
-        assert_eq!(folder.error(), format!("`$DIR/{name}` is {kind}, and not a file: it is not read"));
+        assert_eq!(folder.error(), format!("`$DIR/{name}` is {kind}, not a file, so it is not read"));
     }
     // No layout reads these files.
     let folder = Folder::new("special-others", &[("0001_a.sql", UP)]);
@@ -134,7 +134,7 @@ fn only_regular_files_are_read_and_others_are_named() {
     let set = Set::from_folder(&folder.0).unwrap();
     assert_eq!(
         set.notices().collect::<Vec<_>>(),
-        ["`pipe`, `seed.sh`: not applied: its name is none of a migration's"]
+        ["`pipe`, `seed.sh`: not applied: it is not named like a migration"]
     );
 }
 
@@ -145,7 +145,7 @@ fn a_file_that_no_server_takes_is_named_and_not_read() {
     fs::File::create(folder.0.join("0002_dump.sql")).unwrap().set_len(1 << 40).unwrap();
     assert_eq!(
         folder.error(),
-        "`$DIR/0002_dump.sql` has more than 1072693248 bytes, the most that a server takes in one message"
+        "`$DIR/0002_dump.sql` has more than 1072693248 bytes, the most that the server accepts in one message"
     );
 }
 

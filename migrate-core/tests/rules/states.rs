@@ -127,11 +127,11 @@ fn a_notice_names_a_few_and_counts_the_rest() {
 fn a_notice_of_deleted_rows_has_their_numbers() {
     let gone = |rows: &[(i64, i64)]| Notice::RowsGone { table: "t".into(), rows: rows.to_vec() }.to_string();
     for (rows, text) in [
-        (&[(3, 3)][..], "lacks its row 3:"),
-        (&[(3, 5)], "lacks its rows 3 to 5:"),
-        (&[(1, 1), (3, 5)], "lacks its rows 1, 3 to 5:"),
-        (&[(1, 1), (3, 3), (5, 5), (7, 7), (9, 9)], "lacks its rows 1, 3, 5, 7, 9:"),
-        (&[(1, 1), (3, 3), (5, 5), (7, 7), (9, 9), (11, 11)], "lacks its rows 1, 3, 5, 7, 9, …:"),
+        (&[(3, 3)][..], "row 3 of the history t was deleted"),
+        (&[(3, 5)], "rows 3 to 5 of the history t were deleted"),
+        (&[(1, 1), (3, 5)], "rows 1, 3 to 5 of the history t were deleted"),
+        (&[(1, 1), (3, 3), (5, 5), (7, 7), (9, 9)], "rows 1, 3, 5, 7, 9 of the history t were deleted"),
+        (&[(1, 1), (3, 3), (5, 5), (7, 7), (9, 9), (11, 11)], "rows 1, 3, 5, 7, 9, … of the history t were deleted"),
     ] {
         assert!(gone(rows).contains(text), "{}", gone(rows));
     }
@@ -142,8 +142,8 @@ fn a_notice_of_deleted_rows_has_their_numbers() {
 fn a_notice_of_an_adoption_counts_what_was_taken_over() {
     use migrate_core::history::foreign::Tool;
     let adopted = |count| Notice::Adopted { tool: Tool::Sqlx, table: "t".into(), count }.to_string();
-    assert!(adopted(1).contains("1 migration is applied; it is taken over"), "{}", adopted(1));
-    assert!(adopted(2).contains("2 migrations are applied; they are taken over"), "{}", adopted(2));
+    assert!(adopted(1).contains("1 migration is taken over from t of sqlx"), "{}", adopted(1));
+    assert!(adopted(2).contains("2 migrations are taken over from t of sqlx"), "{}", adopted(2));
 }
 
 #[test]

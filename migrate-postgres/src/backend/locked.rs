@@ -217,7 +217,7 @@ impl Applier<'_, '_> {
             self.preamble.same_server = None;
             return Ok(());
         };
-        let doing = "looking for the migration lock";
+        let doing = "checking the migration lock";
         let error = match error {
             error if is_strange(&error) => Error::OtherServer,
             error if is_turned_away(&error) => turned_away(error),

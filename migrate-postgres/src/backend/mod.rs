@@ -402,7 +402,7 @@ async fn answered<A>(
 /// Why the lock could not be tried for.
 async fn lock_error(client: &Client, settings: &RunSettings, error: tokio_postgres::Error) -> Error {
     match error.code() {
-        Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => Error::standby("the server takes no writes"),
-        _ => head::read_error(client, settings, "taking the migration lock", error).await,
+        Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => Error::standby("the server does not accept writes"),
+        _ => head::read_error(client, settings, "acquiring the migration lock", error).await,
     }
 }

@@ -25,7 +25,7 @@ impl Consent {
     ///
     /// # Errors
     ///
-    /// [`Problem::NotConfirmed`] if the answer is not yes, or there is no terminal to ask on.
+    /// [`Problem::NotConfirmed`] if the answer is not yes, or there is no terminal to ask for confirmation.
     pub(super) async fn to(
         &self,
         context: &Context,
@@ -63,7 +63,7 @@ fn question(database: &str, server: &str, names: &[String]) -> String {
     };
     format!(
         "This reverts {count} in the database {database} ({server}):\n{list}\
-         What their down scripts drop is lost, rows included. Continue? [y/N] "
+         Everything that their down scripts drop is lost, including rows. Continue? [y/N] "
     )
 }
 

@@ -498,7 +498,7 @@ mod tests {
             NextStep::fix("correct the script"),
             NextStep::wait("wait"),
             NextStep::sql("GRANT a TO b"),
-            NextStep::sql_to("let the rows count", "UPDATE t"),
+            NextStep::sql_to("trust the rows as they are", "UPDATE t"),
             NextStep::settings(
                 vec![(Setting::HistorySchema, Some("ops".to_owned())), (Setting::HistoryTable, None)],
                 "continue",

@@ -237,7 +237,11 @@ impl Explain for Problem {
                 f,
                 "reverting {} in the database {database} ({server}) was not confirmed: {}",
                 names.join(", "),
-                if *asked { "the answer was not yes" } else { "there is no terminal to ask on" }
+                if *asked {
+                    "the answer was not yes"
+                } else {
+                    "there is no terminal to ask for confirmation"
+                }
             ),
             Problem::OtherDatabase { database, confirmed } => {
                 write!(f, "the database is {database}, not {confirmed}")
@@ -360,9 +364,8 @@ impl Explain for Problem {
             Problem::Exists { .. } => Advice::fix("give the migration another name"),
             Problem::NewName { .. } => Advice::fix("name what the migration does, for example create_users"),
             Problem::NewLayout { .. } => Advice::fix("write the migration by hand"),
-            Problem::NotDevelopment { .. } => {
-                Advice::fix("mark it once").or(NextStep::fix("repeat its name"))
-            }
+            Problem::NotDevelopment { .. } => Advice::fix("mark it as a development database")
+                .or(NextStep::fix("confirm the reset with its name")),
             Problem::NotConfirmed { asked: true, .. } => Advice::fix("check the steps with `--dry-run`"),
             Problem::NotConfirmed { asked: false, .. } => Advice::NONE.or_if(
                 "you accept that everything the down scripts drop is lost, rows included",

@@ -14,8 +14,9 @@ pub(super) fn parse_size(text: &str) -> Result<u64, String> {
         "TB" => 4,
         _ => return Err("a size is a whole number with one of the units B, kB, MB, GB, TB".to_owned()),
     };
-    let number: u64 = number.parse().map_err(|_| "a size begins with a whole number: 64MB".to_owned())?;
-    number.checked_mul(1024_u64.pow(power)).ok_or_else(|| "that is more than there are bytes".to_owned())
+    let number: u64 =
+        number.parse().map_err(|_| "a size starts with a whole number, as in 64MB".to_owned())?;
+    number.checked_mul(1024_u64.pow(power)).ok_or_else(|| "the size is too large".to_owned())
 }
 
 #[cfg(test)]

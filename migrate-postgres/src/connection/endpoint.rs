@@ -23,7 +23,7 @@ impl Endpoint {
     /// Reads a connection string.
     pub(crate) fn of_text(text: &str) -> Result<Endpoint, Error> {
         if text.trim().is_empty() {
-            return Err(Error::Url { problem: "it is empty: perhaps a variable that is not set".to_owned() });
+            return Err(Error::Url { problem: "it is empty; perhaps a variable is not set".to_owned() });
         }
         let (others, parameters) = TlsParameters::take_from(text);
         let mut config = crate::connection::connection_string::config(&others)

@@ -230,8 +230,8 @@ fn failed(config: &Config, source: tokio_postgres::Error) -> Error {
 fn uncertain(part: &str) -> Error {
     Error::Url {
         problem: format!(
-            "it leads nowhere, and its {part} has a sign that looks like one of a password: in a URL those have to be \
-             percent-encoded (@ as %40, : as %3A, / as %2F, ? as %3F, # as %23, % as %25)"
+            "no server can be reached with it, and its {part} has a character that probably belongs to a password; in \
+             a URL, such characters must be percent-encoded (@ as %40, : as %3A, / as %2F, ? as %3F, # as %23, % as %25)"
         ),
     }
 }

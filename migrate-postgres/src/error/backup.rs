@@ -55,7 +55,7 @@ impl Explain for BackupError {
     fn fact(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
         match self {
             BackupError::NoUrl => {
-                f.write_str("a backup needs to know how to connect, and there is only a connection")
+                f.write_str("a backup needs connection parameters, which an open connection does not reveal")
             }
             BackupError::NoProgram { server, found } => write!(
                 f,

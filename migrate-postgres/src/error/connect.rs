@@ -54,7 +54,7 @@ pub(super) fn after_login(error: &tokio_postgres::Error) -> Advice {
         _ if wording::lacks_password(error) => {
             "give the password in the connection string or the configuration"
         }
-        _ => "check user and password, and the server's pg_hba.conf",
+        _ => "check the user, the password and the server's pg_hba.conf",
     })
 }
 

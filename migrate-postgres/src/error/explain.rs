@@ -15,14 +15,14 @@ impl Explain for Error {
             Error::Tls { problem } => write!(f, "can't set up TLS: {problem}"),
             Error::ConnectionLimit { owner, source } => write!(
                 f,
-                "the {owner} has CONNECTION LIMIT 1, and a run with work to do takes two connections: {}",
+                "the {owner} has CONNECTION LIMIT 1, and a run with work to do needs two connections: {}",
                 cause(source)
             ),
             Error::Login { target, source } => {
                 write!(f, "the server refuses the login to {target}: {}", cause(source))
             }
             #[cfg(feature = "deadpool")]
-            Error::Pool { source } => write!(f, "the pool gave no connection: {source}"),
+            Error::Pool { source } => write!(f, "the pool provided no connection: {source}"),
             Error::ReadOnly { reason, .. } => {
                 write!(f, "there are migrations to apply or revert, but {reason}")
             }
@@ -37,11 +37,11 @@ impl Explain for Error {
             ),
             Error::OneConnection { kind } => write!(
                 f,
-                "a lock of kind {kind:?} takes a second connection, and the target is only one"
+                "a lock of kind {kind:?} needs a second connection, and the target is a single one"
             ),
             Error::NoServerConnection { waited, holds_lock, .. } => write_no_connection(f, *waited, *holds_lock),
             Error::ClaimContradicted { name, statement, contrary } => {
-                write!(f, "{name} can't be settled like that: {contrary} (statement {statement})")
+                write!(f, "the catalog contradicts this resolution of {name}: {contrary} (statement {statement})")
             }
             Error::NoSchema => {
                 f.write_str("there is no schema for the history: no schema of the search_path exists")
@@ -81,7 +81,7 @@ impl Explain for Error {
             ),
             Error::RowSecurity { table, role } => write!(
                 f,
-                "row-level security hides rows of the history {table} from {role}, so what is applied is not known"
+                "row-level security hides rows of the history {table} from {role}, so it is unknown what is applied"
             ),
             Error::DamagedRow { table, set, row, problem } => {
                 write!(f, "row {row} of the set `{set}` in the history {table} is damaged: {problem}")
@@ -170,8 +170,8 @@ impl Explain for Error {
             ),
             Error::Login { source, .. } => connect::after_login(source),
             #[cfg(feature = "deadpool")]
-            Error::Pool { .. } => Advice::fix("find out who holds its connections")
-                .or(NextStep::fix("allow it more connections or a longer wait")),
+            Error::Pool { .. } => Advice::fix("find out what holds its connections")
+                .or(NextStep::fix("raise its size or its timeout")),
             Error::ReadOnly { advice, .. } | Error::Privilege { advice, .. } => advice.clone(),
             Error::InTransaction => Advice::fix("end the transaction first")
                 .or(NextStep::fix("migrate over another connection")),
@@ -182,10 +182,10 @@ impl Explain for Error {
                 .then(NextStep::Again(Again::Run)),
             Error::OneConnection { .. } => Advice::NONE
                 .or_for(Words::Library, NextStep::fix("pass a URL, a `Config` or a pool"))
-                .or(NextStep::fix("let the run choose the kind")),
+                .or(NextStep::fix("let the run choose the lock kind")),
             Error::NoServerConnection { holds_lock, only_one, .. } => more_connections(*holds_lock, *only_one),
             Error::ClaimContradicted { .. } => Advice::fix("change the database to match")
-                .or(NextStep::fix("settle the migration as what it is")),
+                .or(NextStep::fix("settle the migration according to its real state")),
             Error::NoSchema => {
                 Advice::fix("create one").or(NextStep::set(Setting::HistorySchema, "name one"))
             }
@@ -210,12 +210,12 @@ impl Explain for Error {
             Error::DamagedTable { .. } => Advice::fix("restore the table from a backup").or(NextStep::fix(
                 "add the missing columns; with a history in another table, every migration would be applied a second time",
             )),
-            Error::NotATable { .. } => Advice::fix("put the table in its place").or(NextStep::settings(
+            Error::NotATable { .. } => Advice::fix("restore the table").or(NextStep::settings(
                 vec![(Setting::HistorySchema, None), (Setting::HistoryTable, None)],
                 "name the table that holds the history",
             )),
             Error::WrongDigest { remedy, .. } => Advice::fix("correct what was changed by hand")
-                .or(NextStep::sql_to("let the rows count", remedy)),
+                .or(NextStep::sql_to("trust the rows as they are", remedy)),
             Error::RowNotKept { .. } => Advice::fix("drop the rule or the trigger")
                 .or(NextStep::fix("let it leave the rows as they are"))
                 .then(NextStep::Again(Again::Run)),
@@ -227,7 +227,7 @@ impl Explain for Error {
                 )
             }
             Error::DamagedRow { .. } => Advice::fix(
-                "correct what was changed by hand; the row's other columns show what it was",
+                "undo the manual change; the row's other columns show what the value was",
             ),
             #[cfg(feature = "operate")]
             Error::Backup(error) => error.advice(),
@@ -259,7 +259,7 @@ impl Explain for Error {
                 .or(NextStep::call(Call::Adopt, "take over its history")),
             #[cfg(feature = "catalog")]
             Error::Differs { name, .. } => {
-                Advice::fix(format!("add the added objects to a migration up to {name}"))
+                Advice::fix(format!("create the added objects in a migration up to {name}"))
                     .or(NextStep::fix("remove them from the database or the comparison"))
             }
             #[cfg(feature = "catalog")]
@@ -315,7 +315,7 @@ fn more_connections(holds_lock: bool, only_one: bool) -> Advice {
         .or(NextStep::fix("connect to the server directly"))
         .or(longer),
         (false, false) => Advice::fix(
-            "find out who has the pool's server connections (SHOW CLIENTS in PgBouncer's console)",
+            "find out which clients hold the pool's server connections (SHOW CLIENTS in PgBouncer's console)",
         )
         .or(longer),
     }

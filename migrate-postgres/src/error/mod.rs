@@ -211,7 +211,7 @@ pub enum Error {
         set: String,
         /// The last row's number within its set, its `seq`.
         row: i64,
-        /// The statements that let the rows count.
+        /// The statements that trust the rows as they are.
         remedy: String,
     },
 

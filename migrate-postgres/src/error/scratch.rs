@@ -119,7 +119,8 @@ impl Explain for ScratchError {
     fn fact(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
         match self {
             ScratchError::NoUrl => f.write_str(
-                "a comparison needs a scratch database, and an open connection or a pool does not say how to reach one",
+                "a comparison needs a scratch database, and an open connection or a pool has no parameters to connect \
+                 to one",
             ),
             ScratchError::NotAllowed { role, message } => write!(
                 f,
@@ -135,7 +136,7 @@ impl Explain for ScratchError {
                  {count} in all, for example {first}"
             ),
             ScratchError::Same { database } => {
-                write!(f, "the scratch database {database} is the database itself")
+                write!(f, "the scratch database {database} is the target itself")
             }
             ScratchError::InUse { database } => {
                 write!(f, "the scratch database {database} is in use by another comparison")
@@ -173,7 +174,7 @@ impl Explain for ScratchError {
             ScratchError::NotAllowed { role, .. } => Advice::of(another("give the URL of an empty database"))
                 .or(NextStep::sql(format!("ALTER ROLE {role} CREATEDB"))),
             ScratchError::NotEmpty { .. } => Advice::fix(
-                "give one that is empty except for extensions; anything else is dropped afterwards",
+                "give one that is empty except for extensions; a comparison drops everything else afterwards",
             ),
             ScratchError::LeftBehind { .. } => {
                 Advice::fix("save what you need of it, then drop and create it")

@@ -110,12 +110,12 @@ fn unknown_option(option: &str) -> String {
             }
             _ => "leave it out",
         };
-        return format!("the option {option} is Prisma's, and not supported here: {instead}");
+        return format!("the option {option} is Prisma's and is not supported: {instead}");
     }
     if LIBPQ_OPTIONS.contains(&option) {
-        return format!("the option {option} is libpq's, and not supported here");
+        return format!("the option {option} is libpq's and is not supported");
     }
-    "it has an unknown option: perhaps a piece of a password whose special characters (@ / ? # & and white space) \
+    "it has an unknown option, perhaps part of a password whose special characters (@ / ? # & and white space) \
      are not percent-encoded or quoted"
         .to_owned()
 }

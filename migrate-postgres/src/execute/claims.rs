@@ -68,12 +68,12 @@ async fn contrary(
     let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
         [(&table, Type::TEXT), (&name, Type::TEXT)];
     let rows = session_info.ask(client, INDEX, &parameters).await;
-    let rows = rows.map_err(|source| Error::server("looking at the catalog", source))?;
+    let rows = rows.map_err(|source| Error::server("reading the catalog", source))?;
     let is_valid: Option<bool> = rows.first().map(|row| row.get(0));
     Ok(match (done, is_valid) {
-        (true, None) => Some(format!("the index {name} is not there")),
+        (true, None) => Some(format!("there is no index {name}")),
         (true, Some(false)) => Some(format!("the index {name} is INVALID")),
-        (false, Some(_)) => Some(format!("the index {name} is there")),
+        (false, Some(_)) => Some(format!("the index {name} exists")),
         (true, Some(true)) | (false, None) => None,
     })
 }

@@ -148,8 +148,7 @@ impl VerifyResult {
 }
 
 fn refutation(step: &Step<'_>, script: &Script, index: usize, problem: &str) -> Failure {
-    let message =
-        format!("the verify script refutes it: {problem}, where no row or a single true was expected");
+    let message = format!("the verify script failed: {problem}; expected no row or a single true");
     let mut failure = Failure::new(step.version.clone(), step.name.clone(), step.action, message);
     if let Some(statement) = script.statements().get(index) {
         let at = script.line_column(statement.range().start);

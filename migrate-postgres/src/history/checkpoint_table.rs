@@ -103,7 +103,7 @@ pub(crate) async fn interrupted(
     let rows = match timeouts.ask(client, &sql, &[]).await {
         Ok(rows) => rows,
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
-        Err(error) => return Err(Error::server("reading how far an interrupted migration has come", error)),
+        Err(error) => return Err(Error::server("reading the progress of an interrupted migration", error)),
     };
     let Some(row) = rows.first() else { return Ok(None) };
     let damaged = |problem: String| Error::DamagedRow {
@@ -131,7 +131,7 @@ pub(crate) async fn load(
 ) -> Result<HistoryState, Error> {
     let relation = session_info.table.checkpoint_table();
     let there = session_info.ask(client, &format!("SELECT {}", exists(&relation)), &[]).await;
-    let there = there.map_err(|source| Error::server("looking at the history", source))?;
+    let there = there.map_err(|source| Error::server("reading the history", source))?;
     if !there.first().is_some_and(|row| row.get(0)) {
         return Ok(state);
     }

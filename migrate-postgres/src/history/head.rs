@@ -51,7 +51,7 @@ pub(crate) async fn probe(
             Ok(HeadProbe::of(HistoryHead { digest, since, interrupted: None }))
         }
         (Ok(CachedHead::Underway | CachedHead::Nothing), _) => read_history(client, settings, set).await,
-        (Err(error), _) => Err(Error::server("looking at the history", error)),
+        (Err(error), _) => Err(Error::server("reading the history", error)),
     }
 }
 
@@ -82,7 +82,7 @@ async fn probe_search_path(client: &Client, settings: &RunSettings, set: &Set) -
     if rows.first().is_some_and(|row| !has_our_types(row)) {
         let missing = missing_columns(client, &relation.sql)
             .await
-            .map_err(|source| Error::server("looking at the history's table", source))?;
+            .map_err(|source| Error::server("reading the history's table", source))?;
         return Err(no_history(settings.shown_table(), missing));
     }
     if rows.first().is_some_and(|row| !matches!(row.try_get(6), Ok(Some(true)))) {
@@ -249,11 +249,11 @@ async fn explain(
                 Ok(_) if error.code() == Some(&SqlState::UNDEFINED_COLUMN) => {
                     Error::NotATable { table: settings.shown_table() }
                 }
-                Ok(_) => Error::server("looking at the history", error),
-                Err(source) => Error::server("looking at the history's table", source),
+                Ok(_) => Error::server("reading the history", error),
+                Err(source) => Error::server("reading the history's table", source),
             }
         }
-        _ => read_error(client, settings, "looking at the history", error).await,
+        _ => read_error(client, settings, "reading the history", error).await,
     }
 }
 

@@ -79,7 +79,7 @@ async fn is_used(
         return Ok(!state.applied.is_empty());
     }
     let rows = session_info.ask(client, &session_info.table.is_used(), &[(&set.name(), Type::TEXT)]).await;
-    let rows = rows.map_err(|error| session_info.read_error("looking at the history", error))?;
+    let rows = rows.map_err(|error| session_info.read_error("reading the history", error))?;
     Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
@@ -236,7 +236,7 @@ async fn stored(
     let parameters: [(&(dyn ToSql + Sync), Type); 2] =
         [(&set.name(), Type::TEXT), (&numbers, Type::INT8_ARRAY)];
     let rows = session_info.ask(client, &session_info.table.texts(), &parameters).await;
-    let rows = rows.map_err(|source| Error::server("loading the texts of the history", source))?;
+    let rows = rows.map_err(|source| Error::server("loading the scripts stored in the history", source))?;
     let shown = session_info.table.shown();
     let read = |row| {
         let row = HistoryRow::new(&shown, set, row, 0)?;
@@ -287,7 +287,7 @@ fn read_row(
         return Ok(None);
     }
     if !versions.insert(version.clone()) {
-        return Err(row.damaged(format!("version {version} is applied by another row too")));
+        return Err(row.damaged(format!("version {version} is also applied by another row")));
     }
     let at: SystemTime = row.get(8)?;
     let took = row.get::<Option<f64>>(9)?.and_then(|took| Duration::try_from_secs_f64(took).ok());
@@ -315,7 +315,7 @@ pub(crate) async fn check_end(
     }
     let (name, right, row) = (set.name(), state.digest(), state.last_row);
     let rows = session_info.ask(client, &session_info.table.last_digest(), &[(&name, Type::TEXT)]).await;
-    let rows = rows.map_err(|error| session_info.read_error("looking at the history's end", error))?;
+    let rows = rows.map_err(|error| session_info.read_error("reading the history's end", error))?;
     let last: Option<&[u8]> = rows.first().map(|row| row.get(0));
     if head == right && last.is_none_or(|last| last == right.as_bytes()) {
         return Ok(());

@@ -107,8 +107,8 @@ fn held_by(row: &SimpleQueryRow) -> Holder {
 
 fn failed(source: tokio_postgres::Error) -> Error {
     match source.code() {
-        Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => Error::standby("the server takes no writes"),
-        _ => Error::server("taking or giving back the migration lease", source),
+        Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => Error::standby("the server does not accept writes"),
+        _ => Error::server("acquiring or releasing the migration lease", source),
     }
 }
 

@@ -33,7 +33,7 @@ impl Lock for SessionLock {
 
     async fn release(&self, client: &Client) -> Result<bool, Error> {
         let rows = protect::ask(client, &self.release_query().unwrap_or_default()).await;
-        let rows = rows.map_err(|source| Error::server("giving back the migration lock", source))?;
+        let rows = rows.map_err(|source| Error::server("releasing the migration lock", source))?;
         Ok(rows.first().is_some_and(|row| is_true(row, 0)))
     }
 

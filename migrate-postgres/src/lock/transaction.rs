@@ -65,7 +65,7 @@ impl Lock for TransactionLock {
         client
             .batch_execute("COMMIT")
             .await
-            .map_err(|source| Error::server("giving back the migration lock", source))?;
+            .map_err(|source| Error::server("releasing the migration lock", source))?;
         Ok(true)
     }
 

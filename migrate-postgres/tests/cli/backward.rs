@@ -167,7 +167,7 @@ async fn without_a_terminal_nothing_is_reverted_but_by_yes_and_on_development_da
     }
     assert_eq!(tables(&stage).await, "posts users");
     let refused = stage.run("down --all").stderr;
-    for part in ["0002_posts, 0001_users", "$DATABASE", "no terminal to ask on", "`--yes`"] {
+    for part in ["0002_posts, 0001_users", "$DATABASE", "no terminal to ask for confirmation", "`--yes`"] {
         assert!(refused.contains(part), "{part}: {refused}");
     }
     stage.done("down --all --dry-run");

@@ -299,13 +299,13 @@ async fn a_history_that_lacks_a_row_is_not_called_fine() {
         let ran = stage.run(line);
         let said = format!("{}{}", ran.stdout, ran.stderr);
         assert!(ran.code == 5 || line == "preflight" && ran.code != 0, "{line}: {ran:?}");
-        assert!(said.contains("lacks its row 2, which said that 0002_posts was applied"), "{line}: {said}");
+        assert!(said.contains("row 2 of the history public.migrate_history, which said that 0002_posts was applied, was deleted"), "{line}: {said}");
     }
     let said = stage.run("status").stdout;
     assert!(said.contains("resolve 0002_posts --applied --reason"), "{said}");
     stage.done("resolve 0002_posts --applied --reason 'its row was deleted'");
     let said = stage.run("status").stdout;
-    assert!(said.contains("notice: the history public.migrate_history lacks its row 2"), "{said}");
+    assert!(said.contains("notice: row 2 of the history public.migrate_history was deleted"), "{said}");
     let json: serde_json::Value = serde_json::from_str(&stage.run("status --json").stdout).unwrap();
     assert_eq!(json["notices"].as_array().map(Vec::len), Some(1), "{json}");
     stage.done("up");

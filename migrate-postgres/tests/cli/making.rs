@@ -207,11 +207,14 @@ async fn a_script_of_comments_does_nothing_and_check_says_so() {
     stage.write("migrations/0003_none.up.sql", no_op);
     stage.write("migrations/0003_none.down.sql", no_op);
     let checked = stage.done("check").stdout;
-    assert!(checked.contains("note: `0003_none.up.sql`: does nothing: it has comments only"), "{checked}");
+    assert!(
+        checked.contains("note: `0003_none.up.sql`: does nothing: it contains only comments"),
+        "{checked}"
+    );
     assert!(stage.run("plan").stdout.contains("0003_none   nothing"));
     assert!(stage.done("up").stderr.contains("0003_none"));
     let status = stage.done("status").stdout;
-    assert!(status.contains("note: `0003_none.up.sql`: does nothing: it has comments only"), "{status}");
+    assert!(status.contains("note: `0003_none.up.sql`: does nothing: it contains only comments"), "{status}");
     assert!(status.contains("nothing pending") && status.contains("0003_none   applied"), "{status}");
     assert!(stage.done("down --yes").stderr.contains("0003_none"));
     assert!(stage.done("history").stdout.contains("0003_none"));
@@ -243,7 +246,7 @@ async fn a_new_stub_stops_only_what_would_apply_it() {
     assert!(files(&stage).contains(&"0003_later.up.sql".to_owned()), "{:?}", files(&stage));
     assert_eq!(files(&stage).len(), TABLES.len() + 1, "only the up script is made");
     let status = stage.done("status").stdout;
-    let note = "note: `0003_later.up.sql`: left out: it is as `migrate new` made it, and not written yet";
+    let note = "note: `0003_later.up.sql`: left out: it is still the stub made by `migrate new`";
     assert!(status.contains("nothing pending") && status.contains(note), "{status}");
     for line in ["plan", "verify", "history", "preflight"] {
         stage.done(line);
@@ -271,7 +274,7 @@ async fn a_new_migration_does_not_mind_what_is_wrong_in_the_folder() {
 async fn what_may_surprise_about_a_folder_is_shown_before_and_after_a_run() {
     let stage = Stage::new(&TABLES).await;
     stage.write("migrations/seed.sh", "");
-    let note = "`seed.sh`: not applied: its name is none of a migration's";
+    let note = "`seed.sh`: not applied: it is not named like a migration";
     let planned = stage.run("plan").stdout;
     assert!(planned.contains(&format!("note: {note}")), "{planned}");
     let applied: serde_json::Value = serde_json::from_str(&stage.done("up --json").stdout).unwrap();

@@ -279,7 +279,7 @@ async fn a_revert_is_asked_for_and_only_yes_is_yes() {
             for part in [
                 "This reverts 1 migration in the database $DATABASE (",
                 "  0002_posts",
-                "is lost, rows included",
+                "is lost, including rows",
             ] {
                 assert!(question.contains(part), "{part}: {question}");
             }

@@ -30,7 +30,7 @@ const CASES: &[(&str, &str, &str)] = &[
         "53100",
         "free disk space",
     ),
-    ("DO $$ BEGIN RAISE SQLSTATE '53200'; END $$;", "53200", "give the server memory"),
+    ("DO $$ BEGIN RAISE SQLSTATE '53200'; END $$;", "53200", "give the server more memory"),
     ("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$;", "40001", "find out who else writes those rows"),
     ("DO $$ BEGIN RAISE SQLSTATE '0A000'; END $$;", "0A000", "write it another way"),
     ("DO $$ BEGIN RAISE SQLSTATE '58030'; END $$;", "58030", "check the server's log"),

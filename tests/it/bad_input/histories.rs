@@ -216,7 +216,7 @@ async fn deleted_rows_that_count_for_nothing_are_a_notice() {
     assert!(
         status
             .to_string()
-            .ends_with("lacks its rows 4 to 5: deleted by hand; this does not change what is applied")
+            .ends_with("rows 4 to 5 of the history public.migrate_history were deleted by hand; this does not change what is applied")
     );
     gone(&migrator.run(&config).await.unwrap().notices);
     // A boot with nothing to do reads only the end.

@@ -33,7 +33,7 @@ async fn a_schema_that_is_not_is_refused_and_nothing_is_marked() {
          column public.users.mail: added\n  +text\n\
          column public.users.name: changed\n   text\n  +NOT NULL\n\
          index public.by_name: removed\n  -CREATE INDEX by_name ON public.users USING btree (name)\n\
-         next: add the added objects to a migration up to 00002_step, or remove them from the database or the comparison"
+         next: create the added objects in a migration up to 00002_step, or remove them from the database or the comparison"
     );
     let Error::Differs { name, differences } = error else { panic!("{error}") };
     assert_eq!((name.as_str(), differences.len()), ("00002_step", 3));

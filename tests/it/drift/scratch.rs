@@ -295,7 +295,7 @@ async fn a_database_that_is_not_empty_or_the_target_itself_is_refused_as_scratch
         error.to_string(),
         format!(
             "the scratch database {} is not empty (objects: 1, for example TABLE public.precious); nothing was changed\n\
-             next: give one that is empty except for extensions; anything else is dropped afterwards",
+             next: give one that is empty except for extensions; a comparison drops everything else afterwards",
             scratch.name()
         )
     );

@@ -154,7 +154,7 @@ async fn validating_in_the_transaction_of_the_constraint_is_told_to_gain_nothing
     let validate = "ALTER TABLE orders VALIDATE CONSTRAINT short;";
     let together = shown(&[("1_short.sql", &format!("{add}\n{validate}"))]).await;
     let expected = "orders SHARE UPDATE EXCLUSIVE, scanned; held: orders: ACCESS EXCLUSIVE, held since line 1, \
-                    so the weaker lock of this statement gains nothing: run it in a later migration";
+                    so the weaker lock of this statement has no benefit here: run it in a later migration";
     assert_eq!(together[1], expected);
     let apart = shown(&[("1_short.sql", add), ("2_validate.sql", validate)]).await;
     assert_eq!(apart[1], "orders SHARE UPDATE EXCLUSIVE, scanned");

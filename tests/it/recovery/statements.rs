@@ -88,7 +88,7 @@ async fn code_that_failed_after_a_commit_is_in_doubt_as_after_a_kill() {
         let admin = database.connect().await.unwrap();
         assert_eq!(row(&admin).await, ("interrupted".to_owned(), 1));
         let again = self::failure(it.run(database.url()).await.unwrap_err());
-        assert!(again.message.contains("in doubt"), "{again}");
+        assert!(again.message.contains("its outcome is unknown"), "{again}");
         assert_eq!(count(&admin, "SELECT count(*) FROM t").await, 3);
     }
 }

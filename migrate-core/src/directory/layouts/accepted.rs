@@ -310,8 +310,8 @@ fn many_notes_of_one_kind_are_one_notice() {
     files.push(SourceFile::new("2_b.sql", "-- none".as_bytes()));
     let directory = crate::directory::read(files).unwrap();
     let notices = [
-        "`a.sql`, `b.sql`, `c.sql` and 2 more: not applied: its name is none of a migration's",
-        "`2_b.sql`: does nothing: it has comments only",
+        "`a.sql`, `b.sql`, `c.sql` and 2 more: not applied: it is not named like a migration",
+        "`2_b.sql`: does nothing: it contains only comments",
     ];
     assert_eq!(directory.notices(), notices);
     assert_eq!(Set::from(directory).notices().collect::<Vec<_>>(), notices);

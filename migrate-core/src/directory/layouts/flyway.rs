@@ -149,7 +149,7 @@ fn stranger(place: FileLocation<'_>) -> FileKind {
         "sql" if is_migration(&['B']) => other(
             "Flyway",
             "a baseline migration",
-            "name it `V<version>__<name>.sql` with a version after those that it stands for, and begin it with \
+            "name it `V<version>__<name>.sql` with a version after those that it replaces, and begin it with \
              `-- migrate: replaces=<first>..<last>`",
         ),
         "sql" if is_callback(stem) => {

@@ -32,8 +32,8 @@ pub(in crate::directory) const RULES: Rules = Rules {
 
 fn classify(place: FileLocation<'_>) -> FileKind {
     if place.folder.is_some() && place.is_sql() {
-        let mend = "put its text where it is called with `{{ template … }}`, and delete the file; for what changes often, \
-                    write a repeatable migration, `R__<name>.sql`";
+        let mend = "copy its text to each place that calls it with `{{ template … }}`, and delete the file; for \
+                    objects that change often, write a repeatable migration, `R__<name>.sql`";
         let what = "a template that other scripts call".into();
         return FileKind::Problem(ProblemKind::OtherTool { tool: "tern", what, mend: mend.into() });
     }

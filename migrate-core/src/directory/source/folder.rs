@@ -29,7 +29,7 @@ pub enum FolderError {
         source: io::Error,
     },
     /// A device, a pipe or a socket with the name of a script.
-    #[error("{}", crate::clean!("`{}` is {what}, and not a file: it is not read", path.display()))]
+    #[error("{}", crate::clean!("`{}` is {what}, not a file, so it is not read", path.display()))]
     NotAFile {
         /// Its path.
         path: PathBuf,
@@ -37,7 +37,7 @@ pub enum FolderError {
         what: &'static str,
     },
     /// A file that is larger than the server accepts.
-    #[error("{}", crate::clean!("`{}` has more than {limit} bytes, the most that a server takes in one message", path.display()))]
+    #[error("{}", crate::clean!("`{}` has more than {limit} bytes, the most that the server accepts in one message", path.display()))]
     TooLarge {
         /// The file.
         path: PathBuf,

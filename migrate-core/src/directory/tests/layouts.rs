@@ -226,7 +226,7 @@ fn terns_settings_are_noted_in_its_layout_and_in_a_flat_one() {
     for text in [UP, "SELECT 1;\n---- create above / drop below ----"] {
         let read = directory(&[("001_a.sql", text), ("tern.conf", "[database]")]);
         assert_eq!(read.notes.len(), 1, "{}", read.layout);
-        assert_eq!(read.notes[0].to_string(), "`tern.conf`: settings of another tool, which are not read");
+        assert_eq!(read.notes[0].to_string(), "`tern.conf`: another tool's settings, which are ignored");
     }
 }
 

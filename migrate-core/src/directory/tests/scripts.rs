@@ -57,7 +57,7 @@ fn a_script_of_comments_does_nothing_and_is_noted() {
         let notes: Vec<_> = read.notes.iter().map(ToString::to_string).collect();
         let expected = files.iter().map(|(path, _)| match path.contains("down") {
             true => format!("`{path}`: reverting changes nothing: the down script has no statement"),
-            false => format!("`{path}`: does nothing: it has comments only"),
+            false => format!("`{path}`: does nothing: it contains only comments"),
         });
         assert_eq!(notes, expected.collect::<Vec<_>>());
     }
@@ -80,7 +80,7 @@ fn a_down_script_that_its_tool_made_and_nobody_wrote_counts_as_none() {
         assert!(read.migrations[0].down_script().is_none(), "{path}");
         assert_eq!(
             read.notes[0].to_string(),
-            format!("`{path}`: counts as no down script: it is as its tool made it")
+            format!("`{path}`: not used as a down script: it is still its tool's stub")
         );
     }
 }
@@ -171,8 +171,8 @@ fn flyways_settings_of_a_script_are_known_and_those_that_would_be_ignored_are_re
         ("executeInTransaction=maybe", "`true` or `false`"),
         ("encoding=latin1", "UTF-8"),
         ("placeholderReplacement=maybe", "`true` or `false`"),
-        ("shouldExecute=false", "`true` only"),
-        ("shouldExecute=${x}", "`true` only"),
+        ("shouldExecute=false", "only `true`"),
+        ("shouldExecute=${x}", "only `true`"),
         ("other=true", "executeInTransaction=false"),
     ] {
         let problem = outcome(setting).unwrap_err();
@@ -213,7 +213,7 @@ fn what_is_noted_or_wrong_in_the_second_half_of_a_file_has_its_place_in_the_file
         directory(&[("1_a.sql", text)]).notes.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     let [idle] = &notes(&goose(" SET LOCAL lock_timeout = '1s';"))[..] else { panic!("one note") };
-    assert!(idle.starts_with("`1_a.sql:6:2`: no effect"), "{idle}");
+    assert!(idle.starts_with("`1_a.sql:6:2`: has no effect"), "{idle}");
     let [invisible] = &notes(&goose("SELECT 1 AS a\u{200d}b;"))[..] else { panic!("one note") };
     assert!(invisible.starts_with("`1_a.sql:6:14`: the invisible"), "{invisible}");
     let [own] = &problems(&[("1_a.sql", &goose("BEGIN;\nVACUUM;\nCOMMIT;"))])[..] else {

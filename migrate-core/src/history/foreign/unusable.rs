@@ -23,7 +23,7 @@ impl std::error::Error for UnusableHistory {}
 
 impl Explain for UnusableHistory {
     fn fact(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
-        write!(f, "there is no going on from the history {} of {}", self.table, self.tool)
+        write!(f, "can't continue from the history {} of {}", self.table, self.tool)
     }
 
     fn left(&self) -> Left {
@@ -97,12 +97,12 @@ impl Obstacle {
                     short(then)
                 )?;
                 match now {
-                    Some(now) => write!(f, ", and is {} now", short(now)),
+                    Some(now) => write!(f, ", and is now {}", short(now)),
                     None => Ok(()),
                 }
             }
             Obstacle::Failed { migration, logs } => {
-                write!(f, "{migration} failed, says {tool}, and may be half applied")?;
+                write!(f, "{migration} failed according to {tool}, and may be half applied")?;
                 match logs.as_deref().and_then(|logs| logs.trim().lines().next()) {
                     Some(line) => write!(f, " ({line})"),
                     None => Ok(()),
@@ -124,10 +124,9 @@ impl Obstacle {
                 )
             }
             Obstacle::Failed { migration, .. } => after_failure(tool, table, &migration.version),
-            Obstacle::Interrupted { .. } => Advice::of(NextStep::call(
-                Call::Run,
-                format!("run it to its end with {table} as the history"),
-            )),
+            Obstacle::Interrupted { .. } => {
+                Advice::of(NextStep::call(Call::Run, format!("finish it with {table} as the history")))
+            }
             Obstacle::Missing { .. } => Advice::fix("restore its file, or start the newest release first")
                 .or_if(
                     "it was removed on purpose",
@@ -141,8 +140,8 @@ impl Obstacle {
 fn after_failure(tool: Tool, table: &str, version: &str) -> Advice {
     let settle = |done: String, undone: String| {
         Advice::NONE
-            .or_if("all of it is there", NextStep::fix(done))
-            .or_if("nothing of it is there", NextStep::fix(undone))
+            .or_if("it is completely applied", NextStep::fix(done))
+            .or_if("none of it is applied", NextStep::fix(undone))
     };
     match tool {
         Tool::Prisma => settle(
@@ -151,20 +150,20 @@ fn after_failure(tool: Tool, table: &str, version: &str) -> Advice {
         ),
         Tool::Sqlx => Advice::NONE
             .or_if(
-                "all of it is there",
+                "it is completely applied",
                 NextStep::sql(format!("UPDATE {table} SET success = true WHERE version = {version}")),
             )
             .or_if(
-                "nothing of it is there",
+                "none of it is applied",
                 NextStep::sql(format!("DELETE FROM {table} WHERE version = {version}")),
             ),
         Tool::GolangMigrate => settle(
             format!("run `migrate force {version}`"),
             "run `migrate force` with the version before it".to_owned(),
         ),
-        Tool::Flyway => Advice::fix("take back what it did, and run `flyway repair`"),
+        Tool::Flyway => Advice::fix("undo what it did, and run `flyway repair`"),
         Tool::Refinery | Tool::Diesel | Tool::Tern | Tool::Dbmate | Tool::Rails | Tool::Goose => {
-            Advice::fix(format!("complete it or take it back, and correct its row in {table}"))
+            Advice::fix(format!("complete or undo it, and correct its row in {table}"))
         }
     }
 }

@@ -13,10 +13,10 @@ impl Explain for Refused {
             Refused::Edited { name, applied_name, applied, now, diff, .. } => {
                 write!(f, "migration {name} was edited after it was applied")?;
                 if applied_name != name {
-                    write!(f, "; it was {applied_name} then")?;
+                    write!(f, "; its name was {applied_name} then")?;
                 }
                 if diff.as_str().is_empty() {
-                    write!(f, ": it was applied with {applied} and is now {now}")?;
+                    write!(f, ": its checksum was {applied} and is now {now}")?;
                 }
                 Ok(())
             }
@@ -72,7 +72,7 @@ impl Explain for Refused {
                 }
             }
             Refused::UnknownRun { run, last } => {
-                write!(f, "no migration that the run {run} applied is still applied")?;
+                write!(f, "none of the migrations that the run {run} applied is still applied")?;
                 match last {
                     Some(last) => write!(f, "; the last run is {last}"),
                     None => Ok(()),
@@ -102,12 +102,15 @@ impl Explain for Refused {
                 }
             }
             Refused::RowsLost { lost } => {
-                write!(f, "the history {} lacks its {}", lost.table, numbered(&lost.rows))?;
+                let (rows, were) = numbered(&lost.rows);
+                write!(f, "{rows} of the history {}", lost.table)?;
                 match lost.names.as_slice() {
-                    [] => f.write_str(", and the remaining rows do not add up to what its end says is applied")?,
-                    names => write!(f, ", which said that {} applied", list(names))?,
+                    [] => write!(
+                        f,
+                        " {were} deleted by hand, and the remaining ones contradict its end about what is applied"
+                    ),
+                    names => write!(f, ", which said that {} applied, {were} deleted by hand", list(names)),
                 }
-                f.write_str(": deleted by hand")
             }
             Refused::NotEmpty { applied, last } => write!(
                 f,
@@ -220,7 +223,7 @@ impl Explain for Refused {
                 .otherwise(NextStep::call(Call::History, "choose another run")),
             Refused::RowsLost { lost } => after_loss(lost),
             Refused::NotEmpty { .. } | Refused::NotInterrupted { .. } => {
-                Advice::of(NextStep::call(Call::Run, "apply what is pending"))
+                Advice::of(NextStep::call(Call::Run, "apply pending migrations"))
             }
             Refused::NoSuchStatement { statements, .. } => {
                 Advice::fix(format!("name one of its statements, from 1 to {statements}"))
@@ -257,11 +260,12 @@ fn back_to(applied: &str, version: &Version, now: &str) -> NextStep {
 fn after_loss(lost: &LostRows) -> Advice {
     let restore = "restore the deleted rows from a backup of the table";
     match lost.names.as_slice() {
-        [] => Advice::fix(restore).or(NextStep::sql_to("let the remaining rows count", &lost.remedy)),
+        [] => Advice::fix(restore)
+            .or(NextStep::sql_to("accept the remaining rows as the history", &lost.remedy)),
         [first, rest @ ..] => {
             let what = match rest {
                 [] => "record that",
-                _ => "record that, and likewise for each of them",
+                _ => "record that, and do the same for the others",
             };
             let call = Call::Applied { migration: first.clone() };
             Advice::fix(restore).or_if(format!("{first} is in this database"), NextStep::call(call, what))

@@ -23,12 +23,13 @@ impl Interruption {
     pub(super) fn what(self) -> &'static str {
         match self {
             Interruption::Edited => {
-                "was edited since, in statements that are or may be done, or so that it would run in a transaction"
+                "was edited since: a statement that is or may be done has changed, or the script would now run in a \
+                 transaction"
             }
             Interruption::Missing => "is missing from the set",
             Interruption::Reverting => "was being reverted",
             Interruption::Applying => "was being applied",
-            Interruption::Transaction => "runs in a transaction, which leaves no such row in the history",
+            Interruption::Transaction => "runs in a transaction, so it can't stop between two statements",
         }
     }
 

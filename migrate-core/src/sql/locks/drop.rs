@@ -53,9 +53,7 @@ fn relations(analysis: &mut Analysis<'_>, drop: &DropObjects<'_>) {
         }
         let note = (!analysis.knows(&relation)).then_some(match (drop.kind, drop.cascade) {
             (ObjectKind::Table, false) => "and tables that it refers to by foreign keys",
-            (ObjectKind::Table, true) => {
-                "and tables that are joined to it by foreign keys, and views that read it"
-            }
+            (ObjectKind::Table, true) => "and tables linked to it by foreign keys, and views that read it",
             (_, true) => "and objects that depend on it",
             _ => "and objects that belong to it",
         });

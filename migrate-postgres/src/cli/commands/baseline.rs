@@ -15,7 +15,7 @@ use migrate_core::plan::Baseline;
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = unused(&["lock_wait", "history", "ignore_foreign_history"]),
-    after_help = "Example:\n  migrate baseline 0001    0001 makes the schema that is there; `up` continues after it"
+    after_help = "Example:\n  migrate baseline 0001    for a database that has the schema of 0001; `up` continues after it"
 )]
 pub(crate) struct Args {
     /// The last migration to mark

@@ -37,7 +37,7 @@ fn step_page(explanation: &Explanation, step: &ExplainedStep) -> Page {
 fn statement_page(statement: &ExplainedStatement) -> Page {
     let page = Page::default().prose(format!("  {}", at_line(statement.line, &statement.text)), Tone::Plain);
     let page = match &statement.locks {
-        None => page.toned("      locks: not known from its text", Tone::Warning),
+        None => page.toned("      locks: can't be determined from its text", Tone::Warning),
         Some(locks) => locks_page(page, locks),
     };
     statement
@@ -67,9 +67,9 @@ fn locks_page(page: Page, locks: &[ExplainedLock]) -> Page {
 /// A lock of an earlier statement that lasts through this one.
 fn held_since(held: &HeldLock) -> String {
     let HeldLock { relation, mode, line, .. } = held;
-    let since = format!("meanwhile {relation} stays locked since line {line}, {mode}: {}", meaning(*mode));
+    let since = format!("meanwhile, {relation} is still locked by line {line}, {mode}: {}", meaning(*mode));
     if held.is_defeating {
-        format!("{since}; the weaker lock of this statement gains nothing: run it in a later migration")
+        format!("{since}; the weaker lock of this statement has no benefit here: run it in a later migration")
     } else {
         since
     }

@@ -23,10 +23,10 @@ pub(crate) struct Args {
     /// The migration
     #[arg(value_name = "VERSION")]
     version: String,
-    /// Record it as fully applied: everything that its up script does is there
+    /// Record it as fully applied: everything that its up script does is done
     #[arg(long, group = "resolution")]
     applied: bool,
-    /// Record it as not applied: nothing that its up script does is there
+    /// Record it as not applied: nothing that its up script does is done
     #[arg(long, group = "resolution")]
     reverted: bool,
     /// Resume at this statement in the next run, the first being 1; without a number, at the first that is

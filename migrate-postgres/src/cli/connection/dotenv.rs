@@ -38,10 +38,7 @@ impl Dotenv {
 fn problem(path: PathBuf, error: dotenvy::Error) -> ConnectionProblem {
     let source = match error {
         dotenvy::Error::Io(source) => source,
-        _ => io::Error::new(
-            io::ErrorKind::InvalidData,
-            "a line of it is not NAME=VALUE, or its quotes don't end",
-        ),
+        _ => io::Error::new(io::ErrorKind::InvalidData, "a line is not NAME=VALUE, or has an unclosed quote"),
     };
     ConnectionProblem::File { path, source }
 }

@@ -67,9 +67,7 @@ impl Parameters {
         for parameter in &self.0 {
             let is_known = VARIABLES.iter().any(|(key, _)| *key == parameter.key);
             if !tls.add(&parameter.key, &parameter.value) && !is_known {
-                return Err(
-                    parameter.refused("this program has no such parameter".to_owned(), "leave it out")
-                );
+                return Err(parameter.refused("the parameter is not supported".to_owned(), "remove it"));
             }
         }
         self.fill_place(config)?;

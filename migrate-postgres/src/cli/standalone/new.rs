@@ -27,7 +27,7 @@ use std::time::SystemTime;
     after_help = "Examples:\n  migrate new create_users\n  migrate new create_users --with-down --with-verify"
 )]
 pub(super) struct Args {
-    /// What the migration does: create_users
+    /// What the migration does, for example create_users
     #[arg(value_name = "NAME")]
     name: String,
     /// Also create the down script
@@ -49,7 +49,7 @@ pub(super) struct Args {
 enum EmptyLayout {
     /// 0001_create_users.up.sql
     Flat,
-    /// <version>_create_users/up.sql, as diesel has it
+    /// <version>_create_users/up.sql, as in diesel
     Folders,
     /// <version>_create_users/migration.sql
     Prisma,

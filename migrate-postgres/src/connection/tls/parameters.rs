@@ -99,7 +99,7 @@ impl TlsParameters {
         if roots == Roots::System && mode != Mode::VerifyFull && mode != Mode::Disable {
             return Err(TlsProblem {
                 parameter: "sslmode",
-                why: "sslrootcert=system takes sslmode=verify-full: anybody can have a certificate for some name",
+                why: "sslrootcert=system requires sslmode=verify-full: anyone can get a certificate for some name",
             });
         }
         config.ssl_mode(match mode {
@@ -135,12 +135,12 @@ impl TlsParameters {
             (
                 "sslpassword",
                 &[],
-                "an encrypted key is not supported: store it without a password, for its owner alone",
+                "an encrypted key is not supported: store it without a password, readable only by its owner",
             ),
             ("sslcertmode", &["disable", "allow"], "only disable and allow are supported"),
-            ("sslsni", &["0", "1"], "it is 0 or 1"),
+            ("sslsni", &["0", "1"], "it must be 0 or 1"),
             ("sslcompression", &["0"], "compression is not supported"),
-            ("gssencmode", &["disable", "prefer"], "encryption by GSSAPI is not supported: write disable"),
+            ("gssencmode", &["disable", "prefer"], "GSSAPI encryption is not supported: use disable"),
         ];
         for (parameter, values, why) in allowed {
             if self.get(parameter).is_some_and(|value| !values.contains(&value)) {
@@ -155,8 +155,10 @@ impl TlsParameters {
         match value {
             "postgres" => Ok(SslNegotiation::Postgres),
             "direct" if mode >= Mode::Require => Ok(SslNegotiation::Direct),
-            "direct" => Err(TlsProblem { parameter, why: "direct takes sslmode=require or a stronger one" }),
-            _ => Err(TlsProblem { parameter, why: "it is postgres or direct" }),
+            "direct" => {
+                Err(TlsProblem { parameter, why: "direct requires sslmode=require or a stronger one" })
+            }
+            _ => Err(TlsProblem { parameter, why: "it must be postgres or direct" }),
         }
     }
 
@@ -167,7 +169,7 @@ impl TlsParameters {
             "tlsv1" | "tlsv1.1" if is_minimum => Ok(Version::Tls12),
             "tlsv1.2" => Ok(Version::Tls12),
             "tlsv1.3" => Ok(Version::Tls13),
-            _ => Err(TlsProblem { parameter, why: "TLSv1.2 and TLSv1.3 are supported" }),
+            _ => Err(TlsProblem { parameter, why: "only TLSv1.2 and TLSv1.3 are supported" }),
         }
     }
 }
@@ -184,7 +186,7 @@ fn mode(value: &str) -> Result<Mode, TlsProblem> {
     let modes = [Mode::Disable, Mode::Allow, Mode::Prefer, Mode::Require, Mode::VerifyCa, Mode::VerifyFull];
     modes.into_iter().find(|mode| mode.word() == value).ok_or(TlsProblem {
         parameter: "sslmode",
-        why: "it is disable, allow, prefer, require, verify-ca or verify-full",
+        why: "it must be disable, allow, prefer, require, verify-ca or verify-full",
     })
 }
 

@@ -143,7 +143,7 @@ fn around_script(purpose: Purpose, path: &str) -> String {
         | Purpose::Bound
         | Purpose::Begin
         | Purpose::Record => {
-            format!("before {path}, as its row in the history was to be written")
+            format!("before {path}, while writing its row in the history")
         }
         Purpose::Limit | Purpose::Deferred => {
             format!("at the end of {path}, where deferred constraints are checked")
@@ -155,7 +155,7 @@ fn around_script(purpose: Purpose, path: &str) -> String {
         | Purpose::Finish
         | Purpose::Constraints
         | Purpose::Release => {
-            format!("after {path}, as its row in the history was to be completed")
+            format!("after {path}, while completing its row in the history")
         }
     }
 }

@@ -155,10 +155,10 @@ impl InDoubtStatement<'_> {
             (_, Likeness::Different, _) => Ok(RecoveryAction::Run),
             (true, Likeness::Same, Some(true)) => Ok(RecoveryAction::Done),
             (true, Likeness::Same, _) => {
-                self.undecidable(format!("the index {name} is there, and nothing tells since when"))
+                self.undecidable(format!("the index {name} exists, and it is unknown since when"))
             }
             (true, Likeness::Unknown(why), _) => self.undecidable(format!(
-                "the index {name} was made since, and nothing tells whether by this statement ({why})"
+                "the index {name} was created since, and it is unknown whether this statement did so ({why})"
             )),
             (false, Likeness::Same, _) | (false, Likeness::Unknown(_), Some(true)) => {
                 self.drop_index(found).await?;
@@ -205,8 +205,8 @@ impl InDoubtStatement<'_> {
             (valid, invalid) => {
                 let names: Vec<&str> = valid.iter().chain(invalid).map(|found| found.name.as_str()).collect();
                 self.undecidable(format!(
-                    "the index has no name of its own in the script, and {table} has more than one that it could be, or one \
-                     that another session could have made: {}",
+                    "the script does not name the index, and {table} has several that match, or one that another \
+                     session may have created: {}",
                     names.join(", ")
                 ))
             }
@@ -253,13 +253,13 @@ impl InDoubtStatement<'_> {
                 (row.get(0), row.get(1), row.get(2));
             if is_newer == Some(true) {
                 return self.undecidable(format!(
-                    "{name} was made since, and is another index than the one that was to be dropped"
+                    "{name} was created since, so it is not the index that was to be dropped"
                 ));
             }
             if is_further {
                 return self.undecidable(format!(
-                    "{name} may be another index than the one that was to be dropped, which could have stood in a schema \
-                     before it in the search_path"
+                    "{name} may not be the index that was to be dropped, which may have been in an earlier schema of \
+                     the search_path"
                 ));
             }
         }

@@ -43,7 +43,8 @@ pub(super) enum RecoveryAction {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unsettled {
     /// A session whose client is gone, or another one, is still running it.
-    #[error("{}", migrate_core::clean!("another session still runs this statement, and did not end it in {waited:.0?}"))]
+    #[error("{}", migrate_core::clean!("another session is still running this statement, and did not finish it within \
+             {waited:.0?}"))]
     Running {
         /// The time spent waiting.
         waited: Duration,
@@ -51,7 +52,7 @@ pub(super) enum Unsettled {
         holders: Vec<Holder>,
     },
     /// Its outcome can't be determined.
-    #[error("{}", migrate_core::clean!("a run was interrupted at this statement, and it is in doubt whether it was done: {why}"))]
+    #[error("{}", migrate_core::clean!("a run was interrupted at this statement, and its outcome is unknown: {why}"))]
     Undecidable {
         /// The reason.
         why: String,
@@ -97,7 +98,7 @@ impl InDoubtStatement<'_> {
             Some(subject) => self.probe(&subject).await,
             // Of a CREATE or DROP that can't be read the server will say what is wrong with it.
             None if self.refuses.is_some() || self.before != Before::Unknown => Ok(RecoveryAction::Run),
-            None => self.undecidable("nothing in the catalog tells whether it was done"),
+            None => self.undecidable("the catalog does not show whether it was done"),
         }
     }
 
@@ -116,7 +117,7 @@ impl InDoubtStatement<'_> {
             Subject::DropTablespace { name } => self.dropped(Class::Tablespace, name).await,
             Subject::DropSubscription { name } => self.dropped(Class::Subscription, name).await,
             Subject::EndPrepared { transaction } => self.prepared(transaction).await,
-            _ => self.undecidable("nothing in the catalog tells whether it was done"),
+            _ => self.undecidable("the catalog does not show whether it was done"),
         }
     }
 

@@ -189,7 +189,7 @@ impl InDoubtStatement<'_> {
             (Some(false), _) => Ok(RecoveryAction::Run),
             (Some(true), Some(true)) => Ok(RecoveryAction::Done),
             _ => self.undecidable(format!(
-                "the {} {name} is there, and nothing tells whether this statement made it",
+                "the {} {name} exists, and it is unknown whether this statement created it",
                 class.word()
             )),
         }
@@ -212,7 +212,7 @@ impl InDoubtStatement<'_> {
             None => Ok(RecoveryAction::Done),
             Some(Some(false)) => Ok(RecoveryAction::Run),
             Some(_) => self.undecidable(format!(
-                "the {} {name} may have been made since, and be another one than the one that was to be dropped",
+                "the {} {name} may have been created since, and not be the one that was to be dropped",
                 class.word()
             )),
         }
@@ -244,8 +244,9 @@ impl InDoubtStatement<'_> {
                 Ok(RecoveryAction::Done)
             }
             (None, false, Some(true)) => Ok(self.done_if(true)),
-            (None, false, None) => self
-                .undecidable(format!("{partition} is no partition of {table}, and nothing tells since when")),
+            (None, false, None) => self.undecidable(format!(
+                "{partition} is not a partition of {table}, and it is unknown since when"
+            )),
             _ => Ok(RecoveryAction::Run),
         }
     }
@@ -263,7 +264,7 @@ impl InDoubtStatement<'_> {
         match rows.first().map(|row| row.get::<_, Option<bool>>(0)) {
             None => Ok(self.done_if(true)),
             Some(Some(true)) if self.before == Before::Unknown => self.undecidable(format!(
-                "the prepared transaction {transaction} began since, and is another one"
+                "the prepared transaction {transaction} began since, so it is a different one"
             )),
             Some(_) => Ok(RecoveryAction::Run),
         }

@@ -102,7 +102,7 @@ async fn read_foreign(
             return Err(unreadable(session_info, tool, &shown, &sql));
         }
         return Ok(Some(Notice::Backend(format!(
-            "{shown} of {tool} can't be read by this role; it is taken for another set's"
+            "{shown} of {tool} can't be read by this role; it is assumed to be another set's"
         ))));
     }
     let history = read::history(client, session_info.timeouts, &there).await?;
@@ -124,7 +124,7 @@ fn unreadable(session_info: &SessionInfo, tool: Tool, shown: &str, table: &str) 
     let role = session_info.role().to_owned();
     let to = quote_if_needed(&role);
     Error::Privilege {
-        what: "see whether another tool has applied this set's migrations",
+        what: "check whether another tool has applied this set's migrations",
         message: format!("permission denied for {shown}, the history of {tool}"),
         advice: Advice::of(NextStep::sql(format!("GRANT SELECT ON {table} TO {to}"))).or_if(
             "it lists another set's migrations",
@@ -139,7 +139,7 @@ fn bystander(history: &ForeignHistory) -> Option<Notice> {
     let count = history.applied().count();
     (count > 0).then(|| {
         Notice::Backend(format!(
-            "{} of {} lists {count} applied, none of them of this set: it is left alone",
+            "{} of {} lists {count} applied migrations, none of them in this set; it is ignored",
             history.table, history.tool
         ))
     })
@@ -166,7 +166,7 @@ async fn read_ours(
     };
     let keys: Vec<String> = set.replaced().chain(set.iter()).flat_map(keys).collect();
     let rows = session_info.ask(client, &sql, &[(&set.name(), Type::TEXT), (&keys, Type::TEXT_ARRAY)]).await;
-    let rows = rows.map_err(|source| Error::server("looking at a history in another schema", source))?;
+    let rows = rows.map_err(|source| Error::server("reading a history in another schema", source))?;
     if !rows.first().is_some_and(|row| row.get::<_, bool>(0)) {
         return Ok(());
     }

@@ -135,7 +135,7 @@ pub(crate) async fn find(
 #[cfg(feature = "histories")]
 pub(crate) async fn found(client: &Client) -> Result<Vec<ForeignHistory>, Error> {
     let timeouts = SessionTimeouts::of(client).await;
-    let timeouts = timeouts.map_err(|source| Error::server("looking at the session", source))?;
+    let timeouts = timeouts.map_err(|source| Error::server("reading the session's settings", source))?;
     let mut histories = Vec::new();
     for there in all(client).await? {
         histories.push(read::history(client, timeouts, &there).await?);
@@ -196,7 +196,7 @@ async fn named(client: &Client, wanted: &ToolTable) -> Result<Option<LocatedTabl
 async fn candidates(client: &Client, names: &[&str]) -> Result<Vec<Candidate>, Error> {
     let rows = protect::ask(client, &question(names, None, "true"))
         .await
-        .map_err(|source| Error::server("looking for other tools' histories", source))?;
+        .map_err(|source| Error::server("searching for other tools' histories", source))?;
     Ok(rows.iter().map(Candidate::read).collect())
 }
 

@@ -62,7 +62,7 @@ pub(super) async fn by_path(
         Ok(rows) => rows,
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_COLUMN) => return Err(failed(there, error)),
-        Err(error) => return Err(read_error(client, settings, "looking at the history", error).await),
+        Err(error) => return Err(read_error(client, settings, "reading the history", error).await),
     };
     let is_ours = |row: &Row| row.try_get::<_, Option<bool>>(row.len() - 1).ok().flatten() == Some(true);
     if rows.first().is_some_and(|row| !is_ours(row)) {

@@ -35,7 +35,10 @@ impl SessionInfo {
                 )
             } else {
                 (
-                    format!("the schema {} does not exist, and it may not make one", self.table.schema()),
+                    format!(
+                        "the schema {} does not exist, and the role may not create it",
+                        self.table.schema()
+                    ),
                     format!("CREATE SCHEMA {schema} AUTHORIZATION {role}"),
                 )
             };
@@ -44,7 +47,7 @@ impl SessionInfo {
                 what: "create the history's table",
                 message,
                 advice: Advice::of(NextStep::sql(grant))
-                    .or(NextStep::fix("let a role that may do so migrate first")),
+                    .or(NextStep::fix("let a role with that privilege migrate first")),
             });
         }
         Ok(())

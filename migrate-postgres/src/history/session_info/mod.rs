@@ -84,7 +84,7 @@ impl SessionInfo {
         match simple_query(client, &SessionInfo::message(settings)).await {
             Ok(answers) => SessionInfo::answered(settings, Answers::of(answers)),
             // `to_regclass` looks into the schema, which requires USAGE.
-            Err(error) => Err(read_error(client, settings, "looking at the session", error).await),
+            Err(error) => Err(read_error(client, settings, "reading the session's settings", error).await),
         }
     }
 

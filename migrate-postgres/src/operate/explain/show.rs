@@ -62,7 +62,7 @@ impl fmt::Display for ExplainedStatement {
         let f = &mut migrate_core::display::printable::Printable(f);
         write!(f, "line {}: {}", self.line, first_line(&self.text))?;
         match &self.locks {
-            None => f.write_str("\n    locks: not known from its text"),
+            None => f.write_str("\n    locks: can't be determined from its text"),
             Some(locks) => locks.iter().try_for_each(|lock| write!(f, "\n    {lock}")),
         }?;
         self.held.iter().try_for_each(|held| write!(f, "\n    {held}"))
@@ -96,7 +96,8 @@ impl fmt::Display for HeldLock {
 }
 
 /// The reason why a weak lock gains nothing after a strong one.
-const DEFEATED: &str = ", so the weaker lock of this statement gains nothing: run it in a later migration";
+const DEFEATED: &str =
+    ", so the weaker lock of this statement has no benefit here: run it in a later migration";
 
 impl fmt::Display for ExplainedLoss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -131,7 +131,7 @@ fn statement(plan: &Explanation, step: &ExplainedStep, statement: &ExplainedStat
                 details.long { summary { (lines) " lines" } (code) }
             } @else { (code) }
             @match &statement.locks {
-                None => p.aside { "Its locks are not known from its text." },
+                None => p.aside { "Its locks can't be determined from its text." },
                 Some(locks) if locks.is_empty() => p.aside { "It locks no existing table." },
                 Some(locks) => ul.locks { @for each in locks { (lock(each)) } },
             }
@@ -168,7 +168,7 @@ fn held(lock: &HeldLock) -> Markup {
             (blocked(lock.mode))
             span.aside {
                 "held since line " (lock.line)
-                @if lock.is_defeating { "; the weaker lock of this statement gains nothing" }
+                @if lock.is_defeating { "; the weaker lock of this statement has no benefit here" }
             }
         }
     }

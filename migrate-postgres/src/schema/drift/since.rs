@@ -124,7 +124,7 @@ impl Migrator {
             && !report.is_noop()
             && let Err(error) = self.take_schema_snapshot(target).await
         {
-            let what = format!("all is done, but what the schema is now could not be kept: {error}");
+            let what = format!("everything is done, but the schema could not be recorded: {error}");
             report.notices.push(Notice::Backend(what));
         }
         report

@@ -24,14 +24,14 @@ impl ForeignTable {
             Tool::Prisma => |name, version| (name != version).then_some("its version is not its whole name"),
             Tool::Refinery => |name, _| {
                 let fits = migrate_core::history::foreign::refinery::name_and_version(name).is_some();
-                (!fits).then_some("its version is no whole number of 64 bits")
+                (!fits).then_some("its version is not a 64-bit integer")
             },
             Tool::Diesel => {
                 |_, version| (version.len() > 50).then_some("its version is longer than 50 characters")
             }
-            _ => |_, version| {
-                version.parse::<i64>().is_err().then_some("its version is no whole number of 64 bits")
-            },
+            _ => {
+                |_, version| version.parse::<i64>().is_err().then_some("its version is not a 64-bit integer")
+            }
         };
         set.iter().find_map(|migration| {
             let why = fits(migration.name(), &migration.version().canonical())?;
