@@ -420,7 +420,10 @@ async fn an_attempt_that_stops_at_a_statement_in_doubt_is_a_row() {
     let attempts = migrator.history(database.url()).await.unwrap();
     match &attempts[8].outcome {
         AttemptOutcome::Failed { message, statement, line, .. } => {
-            assert!(message.contains("its outcome is unknown") && (*statement, *line) == (Some(2), Some(2)), "{message}");
+            assert!(
+                message.contains("its outcome is unknown") && (*statement, *line) == (Some(2), Some(2)),
+                "{message}"
+            );
         }
         outcome => panic!("{outcome}"),
     }

@@ -475,7 +475,7 @@ mod tests {
         ];
         assert!(library.contains("`Resolution::Reverted` if all of 1_a is reverted"), "{library}");
         assert!(!library.contains("ResumeAt(3)"), "its script has two statements: {library}");
-        assert!(commands.contains("the whole migration is reverted"), "{commands}");
+        assert!(commands.contains("records that all of it is reverted"), "{commands}");
     }
 
     #[test]

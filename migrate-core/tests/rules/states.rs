@@ -131,7 +131,10 @@ fn a_notice_of_deleted_rows_has_their_numbers() {
         (&[(3, 5)], "rows 3 to 5 of the history t were deleted"),
         (&[(1, 1), (3, 5)], "rows 1, 3 to 5 of the history t were deleted"),
         (&[(1, 1), (3, 3), (5, 5), (7, 7), (9, 9)], "rows 1, 3, 5, 7, 9 of the history t were deleted"),
-        (&[(1, 1), (3, 3), (5, 5), (7, 7), (9, 9), (11, 11)], "rows 1, 3, 5, 7, 9, … of the history t were deleted"),
+        (
+            &[(1, 1), (3, 3), (5, 5), (7, 7), (9, 9), (11, 11)],
+            "rows 1, 3, 5, 7, 9, … of the history t were deleted",
+        ),
     ] {
         assert!(gone(rows).contains(text), "{}", gone(rows));
     }

@@ -222,7 +222,7 @@ fn what_is_noted_or_wrong_in_the_second_half_of_a_file_has_its_place_in_the_file
     assert!(own.starts_with("1_a.sql:7:1: ") && own.contains("BEGIN in line 6"), "{own}");
     let dbmate = "-- migrate:up\nSELECT 1;\n-- migrate:down\nSELECT 2;\n-- migrate:down\n";
     let [again] = &notes(dbmate)[..] else { panic!("one note") };
-    assert!(again.starts_with("`1_a.sql:5:1`: a comment only"), "{again}");
+    assert!(again.starts_with("`1_a.sql:5:1`: treated as a comment"), "{again}");
 }
 
 #[test]
