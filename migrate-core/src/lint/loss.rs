@@ -5,9 +5,9 @@ use super::script::{Found, Statement};
 use crate::sql::facts::SqlType;
 use crate::sql::statement::{
     AlterActionKind as Action, AlterRelation, ColumnChange, DropObjects, LexedStatement, Name, ObjectKind,
-    QualifiedName, Span, StatementKind as Kind,
+    ParsedStatement, QualifiedName, Span, StatementKind as Kind,
 };
-use crate::sql::{Loss, LossKind, losses_of};
+use crate::sql::{Loss, LossKind, is_always_true, losses_of};
 
 family! {
     DataLoss, default;
@@ -102,24 +102,30 @@ pub(super) fn find(statement: &Statement<'_>, found: &mut Vec<Found>) {
         Kind::AlterRelation(alter) if !statement.model.is_new(&alter.relation.name) => {
             columns(statement, alter, &lost, found);
         }
-        Kind::Delete(delete) if lost.is_empty() && !statement.model.is_new(&delete.table.name) => {
-            let table = delete.table.name.written();
-            let message = format!("the rows of {table} that match the condition are deleted");
-            found.push(Found::new(&DELETE_ROWS, statement.span(), table, message));
-        }
         _ => {}
     }
     found.extend(catalog(statement));
-    if let Kind::Merge(merge) = &statement.parsed.kind
-        && statement.parsed.all.has_word("DELETE")
-        && !statement.model.is_new(&merge.table.name)
-    {
-        let table = merge.table.name.written();
-        let message = format!("the rows of {table} that match the condition are deleted");
-        found.push(Found::new(&DELETE_ROWS, statement.span(), table, message));
+    found.extend(deleted(statement, statement.parsed));
+    for inner in statement.parsed.with_statements() {
+        found.extend(deleted(statement, &inner));
     }
     let own = lost.iter().filter(|loss| !loss.goes_along);
     found.extend(own.filter_map(|loss| in_rows(statement, loss)));
+}
+
+/// Finds rows that are deleted by a condition.
+fn deleted(statement: &Statement<'_>, changes: &ParsedStatement<'_>) -> Option<Found> {
+    let table = match &changes.kind {
+        Kind::Delete(delete) if !is_always_true(delete.condition) => &delete.table.name,
+        Kind::Merge(merge) if changes.all.has_word("DELETE") => &merge.table.name,
+        _ => return None,
+    };
+    if statement.model.is_new(table) {
+        return None;
+    }
+    let table = table.written();
+    let message = format!("the rows of {table} that match the condition are deleted");
+    Some(Found::new(&DELETE_ROWS, statement.span(), table, message))
 }
 
 /// Finds changes of the catalog's rows.

@@ -239,28 +239,36 @@ fn alone(statement: &Statement<'_>) -> Option<Found> {
 
 /// Finds statements that change all rows at once.
 fn rows(statement: &Statement<'_>, found: &mut Vec<Found>) {
-    let (table, condition, is_alone) = match &statement.parsed.kind {
-        Kind::Update(update) => (&update.table.name, update.condition, update.from.is_none()),
-        Kind::Delete(delete) => (&delete.table.name, delete.condition, delete.using.is_none()),
-        Kind::Insert(insert) => {
-            let InsertSource::Query(query) = &insert.source else { return };
-            if query.has_word("FROM") && !statement.model.is_new(&insert.table) {
-                let table = insert.table.written();
-                let message = format!("{table} is filled in one statement, whose snapshot holds back VACUUM");
-                found.push(Found::new(&INSERT_SELECT_LARGE, statement.span(), table, message));
-            }
-            return;
-        }
-        _ => return,
-    };
-    if is_alone && crate::sql::is_always_true(condition) && !statement.model.is_new(table) {
-        let size = statement.model.size_of(table);
-        let table = table.written();
-        let shown = size.map(|size| format!(" ({size})")).unwrap_or_default();
-        let message = format!("all rows of {table}{shown} stay locked until commit");
-        let rows = Found::new(&BACKFILL_IN_TRANSACTION, statement.span(), table, message);
-        found.push(if size.is_some_and(SizeBucket::is_small) { rows.at_risk(Risk::Careful) } else { rows });
+    for inner in statement.parsed.with_statements() {
+        found.extend(all_rows(statement, &inner.kind));
     }
+    if let Kind::Insert(insert) = &statement.parsed.kind {
+        let InsertSource::Query(query) = &insert.source else { return };
+        if query.has_word("FROM") && !statement.model.is_new(&insert.table) {
+            let table = insert.table.written();
+            let message = format!("{table} is filled in one statement, whose snapshot holds back VACUUM");
+            found.push(Found::new(&INSERT_SELECT_LARGE, statement.span(), table, message));
+        }
+    }
+    found.extend(all_rows(statement, &statement.parsed.kind));
+}
+
+/// Finds an `UPDATE` or `DELETE` of all rows.
+fn all_rows(statement: &Statement<'_>, changes: &Kind<'_>) -> Option<Found> {
+    let (table, condition) = match changes {
+        Kind::Update(update) => (&update.table.name, update.condition),
+        Kind::Delete(delete) => (&delete.table.name, delete.condition),
+        _ => return None,
+    };
+    if !crate::sql::is_always_true(condition) || statement.model.is_new(table) {
+        return None;
+    }
+    let size = statement.model.size_of(table);
+    let table = table.written();
+    let shown = size.map(|size| format!(" ({size})")).unwrap_or_default();
+    let message = format!("all rows of {table}{shown} stay locked until commit");
+    let rows = Found::new(&BACKFILL_IN_TRANSACTION, statement.span(), table, message);
+    Some(if size.is_some_and(SizeBucket::is_small) { rows.at_risk(Risk::Careful) } else { rows })
 }
 
 fn enum_values(statement: &Statement<'_>, transaction: &Transaction, found: &mut Vec<Found>) {

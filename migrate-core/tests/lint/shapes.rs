@@ -5,6 +5,7 @@ use migrate_core::lint::{Finding, LintOptions, Risk};
 use migrate_core::sql::facts::Facts;
 use migrate_core::sql::split;
 
+const FRESH: &str = include_str!("../../../tests/it/shapes/fresh.tsv");
 const FIXTURE: &str = include_str!("../../../tests/it/shapes/fixture.sql");
 const FURTHER: &str = include_str!("../../../tests/it/shapes/more.tsv");
 const SHAPES: &str = include_str!("../../../tests/it/shapes/shapes.tsv");
@@ -112,4 +113,21 @@ fn less_common_statements_are_judged_as_well() {
     assert_scores(FURTHER, Tier::Text, 70, 20);
     assert_scores(FURTHER, Tier::History, 96, 5);
     assert_scores(FURTHER, Tier::Facts, 100, 0);
+}
+
+#[test]
+fn statements_as_teams_write_them_are_judged_as_well() {
+    assert_scores(FRESH, Tier::Text, 87, 6);
+    assert_scores(FRESH, Tier::History, 96, 2);
+    assert_scores(FRESH, Tier::Facts, 100, 0);
+}
+
+#[test]
+fn zz_first_scores() {
+    for tier in [Tier::Text, Tier::History, Tier::Facts] {
+        for class in ["heavy", "loss", "breaks", "light"] {
+            let score = score(FRESH, class, tier);
+            println!("{tier:?}, {class}: {} of {}; wrong: {:#?}", score.flagged, score.all, score.wrong);
+        }
+    }
 }

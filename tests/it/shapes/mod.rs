@@ -29,9 +29,12 @@ const COMMON: &str = include_str!("shapes.tsv");
 /// Less common statements, and statements that depend on a single fact.
 const FURTHER: &str = include_str!("more.tsv");
 
+/// Statements in the forms of public migration folders.
+const FRESH: &str = include_str!("fresh.tsv");
+
 /// All shapes that a server of this version supports.
 fn shapes(version: u32) -> Vec<Shape> {
-    [shapes_of(COMMON, version), shapes_of(FURTHER, version)].concat()
+    [COMMON, FURTHER, FRESH].into_iter().flat_map(|corpus| shapes_of(corpus, version)).collect()
 }
 
 fn shapes_of(corpus: &'static str, version: u32) -> Vec<Shape> {
@@ -196,7 +199,7 @@ fn the_history_of_a_set_tells_nearly_all_heavy_shapes() {
     for statement in &statements {
         facts.apply(statement.text(FIXTURE));
     }
-    for (corpus, flagged) in [(COMMON, 2), (FURTHER, 5)] {
+    for (corpus, flagged) in [(COMMON, 2), (FURTHER, 5), (FRESH, 2)] {
         let mut score = Score::default();
         for shape in shapes_of(corpus, 18) {
             score.count(&shape, told(sql::locks_with(shape.statement, &facts)).as_deref());

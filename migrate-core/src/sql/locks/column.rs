@@ -178,19 +178,62 @@ struct NewType<'a, 't> {
     using: Option<Fragment<'t>>,
 }
 
+/// The conversion that `USING` describes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Conversion {
+    /// There is no `USING`.
+    OfTypes,
+    /// A cast of the column to the new type, which is the same.
+    Cast,
+    /// None: it is the column itself.
+    None,
+    /// An expression, computed for each row.
+    Computed,
+}
+
 impl NewType<'_, '_> {
-    /// Returns true if `USING` leaves the conversion to the types: it is the column itself, or a cast of it
-    /// to the new type.
-    fn is_plain(&self, column: &str) -> bool {
-        let Some(using) = self.using else { return true };
-        let words: Vec<String> =
-            using.tokens().iter().map(|token| using.written(*token).to_ascii_lowercase()).collect();
-        let Some((first, rest)) = words.split_first() else { return true };
-        let is_column = first.trim_matches('"') == column;
-        let cast = rest.split_first().filter(|(sign, _)| *sign == "::").map(|(_, cast)| cast.join(" "));
-        let is_cast =
-            |cast: String| SqlType::read(&cast).is_some_and(|cast| cast == SqlType::of(self.type_name));
-        is_column && (rest.is_empty() || cast.is_some_and(is_cast))
+    fn conversion(&self, facts: &Facts, column: &str) -> Conversion {
+        let Some(using) = self.using else { return Conversion::OfTypes };
+        let mut reader = without_parentheses(using).reader();
+        let mut operand = reader;
+        let is_call = reader.word("CAST");
+        if is_call {
+            let Some(inside) = reader.group() else { return Conversion::Computed };
+            let mut inside = inside.reader();
+            operand = inside.until_word(&["AS"]).reader();
+            reader = inside;
+        } else if reader.sees_sign("(") {
+            operand = reader.group().map_or(operand, |group| without_parentheses(group).reader());
+        } else {
+            reader.qualified_name();
+            operand = reader.since(operand.mark()).reader();
+        }
+        let named = operand.qualified_name().filter(|_| operand.at_end());
+        if named.is_none_or(|name| name.name().folded() != column) {
+            return Conversion::Computed;
+        }
+        if reader.at_end() {
+            return Conversion::None;
+        }
+        let is_cast = if is_call { reader.word("AS") } else { reader.sign("::") };
+        let same =
+            |cast: SqlType| facts.with_schema(&cast) == facts.with_schema(&SqlType::of(self.type_name));
+        if is_cast && SqlType::read(reader.rest().text()).is_some_and(same) {
+            Conversion::Cast
+        } else {
+            Conversion::Computed
+        }
+    }
+}
+
+/// An expression without the parentheses around it.
+fn without_parentheses(mut expression: Fragment<'_>) -> Fragment<'_> {
+    loop {
+        let mut reader = expression.reader();
+        match reader.group() {
+            Some(inside) if reader.at_end() => expression = inside,
+            _ => return expression,
+        }
     }
 }
 
@@ -223,12 +266,14 @@ fn changed(facts: &Facts, table: &Target<'_>, column: &str, new: &NewType<'_, '_
     });
     let new_base = facts.without_domains(&written);
     let (Some((old_column, old)), Some((base, is_constrained))) = (old, new_base) else {
-        return Changed { cost: from_unknown(&written, new, column), is_compatible: false };
+        let conversion = new.conversion(facts, column);
+        return Changed { cost: from_unknown(&written, conversion), is_compatible: false };
     };
     let relation = table.relation().filter(|relation| relation.kind != RelationKind::Partitioned);
-    let is_same = old_column.data_type.as_ref() == Some(&written);
+    let same = |old: &SqlType| facts.with_schema(old) == facts.with_schema(&written);
+    let is_same = old_column.data_type.as_ref().is_some_and(same);
     let is_constrained = is_constrained && !is_same;
-    if is_constrained || !new.is_plain(column) {
+    if is_constrained || new.conversion(facts, column) == Conversion::Computed {
         let note = if is_constrained { "the new type is a domain with a constraint" } else { COMPUTED };
         let scan = if relation.is_some() { TableScan::Rewrite } else { TableScan::Catalog };
         return Changed { cost: Cost::noted(scan, note), is_compatible: false };
@@ -277,24 +322,20 @@ fn if_not_rewritten(
 }
 
 /// The cost as far as the new type alone determines it.
-fn from_unknown(written: &SqlType, new: &NewType<'_, '_>, column: &str) -> Cost {
-    if !new.is_plain(column) {
-        return Cost::noted(TableScan::Rewrite, COMPUTED);
-    }
-    // The column is used unchanged, so its type needs no conversion.
-    let is_as_it_is = new.using.is_some_and(|using| using.tokens().len() == 1);
-    match written.change_from_unknown() {
-        _ if is_as_it_is => Cost::or(
+fn from_unknown(written: &SqlType, conversion: Conversion) -> Cost {
+    match (conversion, written.change_from_unknown(conversion == Conversion::Cast)) {
+        (Conversion::Computed, _) => Cost::noted(TableScan::Rewrite, COMPUTED),
+        (Conversion::None, _) => Cost::or(
             TableScan::Catalog,
             TableScan::Rewrite,
             "rewritten unless the column already has that type; a CHECK on it is verified again",
         ),
-        FromUnknown::Likely => Cost::or(
+        (_, FromUnknown::Likely) => Cost::or(
             TableScan::Rewrite,
             TableScan::Catalog,
             "unless the old type is stored the same way; a CHECK on the column is verified again",
         ),
-        FromUnknown::Unlikely => Cost::or(
+        (_, FromUnknown::Unlikely) => Cost::or(
             TableScan::Catalog,
             TableScan::Rewrite,
             "rewritten unless the old type is a shorter one of the same kind; a CHECK on the column is verified again",

@@ -109,33 +109,21 @@ pub fn losses(statement: &str, facts: &Facts) -> Vec<Loss> {
 /// The same as [`losses`], for a statement that is parsed already.
 pub fn losses_of(statement: &ParsedStatement<'_>, facts: &Facts) -> Vec<Loss> {
     let mut finder = Finder { facts, lost: Vec::new() };
+    for inner in statement.with_statements() {
+        finder.rows(&inner.kind);
+    }
     match &statement.kind {
         StatementKind::Drop(drop) => finder.drop(drop),
         StatementKind::AlterRelation(alter) => finder.alter(alter),
         StatementKind::Truncate(truncate) => finder.truncate(truncate),
-        StatementKind::Delete(delete) if is_always_true(delete.condition) && delete.using.is_none() => {
-            let table = finder.existing(&delete.table.name);
-            finder.add(LossKind::Rows, &table, delete.table.name.written(), false);
-        }
-        StatementKind::Update(update) if is_always_true(update.condition) && update.from.is_none() => {
-            finder.update(update);
-        }
-        _ => {}
+        changes => finder.rows(changes),
     }
     finder.lost
 }
 
 /// Returns true if a condition excludes no row: it is absent, `true` or `1 = 1`.
 pub(crate) fn is_always_true(condition: Option<Fragment<'_>>) -> bool {
-    let Some(condition) = condition else { return true };
-    let words: Vec<String> =
-        condition.tokens().iter().map(|token| condition.written(*token).to_ascii_lowercase()).collect();
-    match words.iter().map(String::as_str).filter(|word| !matches!(*word, "(" | ")")).collect::<Vec<_>>()[..]
-    {
-        ["true"] => true,
-        [left, "=", right] => left == right && left.starts_with(|c: char| c.is_ascii_digit() || c == '\''),
-        _ => false,
-    }
+    condition.is_none_or(|condition| super::facts::is_always_true(condition.text()))
 }
 
 struct Finder<'f> {
@@ -320,6 +308,19 @@ impl<'f> Finder<'f> {
             for table in self.facts.referencing_tables(&tables) {
                 self.add(LossKind::Rows, &table, self.facts.shown(&table), true);
             }
+        }
+    }
+
+    /// Adds the rows and values that an `UPDATE` or `DELETE` of all rows removes. A join without a condition
+    /// excludes none of them.
+    fn rows(&mut self, changes: &StatementKind<'_>) {
+        match changes {
+            StatementKind::Delete(delete) if is_always_true(delete.condition) => {
+                let table = self.existing(&delete.table.name);
+                self.add(LossKind::Rows, &table, delete.table.name.written(), false);
+            }
+            StatementKind::Update(update) if is_always_true(update.condition) => self.update(update),
+            _ => {}
         }
     }
 

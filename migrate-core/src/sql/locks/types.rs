@@ -187,6 +187,11 @@ impl SqlType {
         self.is_array
     }
 
+    /// The type with this schema.
+    pub(super) fn in_schema(self, schema: String) -> SqlType {
+        SqlType { schema: Some(schema).filter(|schema| !schema.is_empty()), ..self }
+    }
+
     /// The stored type of a column with a domain over this type: without modifiers.
     pub(super) fn without_modifiers(self) -> SqlType {
         SqlType { modifiers: Vec::new(), fields: None, ..self }
@@ -206,10 +211,15 @@ impl SqlType {
         self.modifiers.first().copied().filter(|precision| *precision < 6)
     }
 
-    /// The effect of a change to this type, as far as the new type alone determines it.
-    pub(super) fn change_from_unknown(&self) -> FromUnknown {
+    /// The effect of a change to this type, as far as the new type alone determines it. A cast to a type
+    /// without a length is mostly written where the old type is of another kind.
+    pub(super) fn change_from_unknown(&self, is_cast: bool) -> FromUnknown {
+        let is_converted = is_cast && self.modifiers.is_empty();
         let widens = ["text", "varchar", "numeric", "inet", "varbit", "interval", "time", "timetz"];
-        if self.is_built_in() && !self.is_array && widens.contains(&self.base.as_str()) {
+        // A change to `timestamptz` mostly starts from `timestamp`, the reverse is rare.
+        let is_full_timestamp = self.base == "timestamp" && self.precision().is_none();
+        let is_wide = widens.contains(&self.base.as_str()) || is_full_timestamp;
+        if self.is_built_in() && !self.is_array && is_wide && !is_converted {
             FromUnknown::Unlikely
         } else {
             FromUnknown::Likely

@@ -138,6 +138,11 @@ impl<'t> ParsedStatement<'t> {
         ParsedStatement { kind, with, all, unread }
     }
 
+    /// The statements of a preceding `WITH`, which may change rows.
+    pub(crate) fn with_statements(&self) -> impl Iterator<Item = ParsedStatement<'t>> {
+        self.with.iter().map(|table| table.query.statement())
+    }
+
     /// Its first word as written; empty if it starts with something else.
     pub fn verb(&self) -> &'t str {
         let first = self.all.tokens().first().filter(|token| token.kind == TokenKind::Word);

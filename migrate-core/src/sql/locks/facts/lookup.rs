@@ -217,7 +217,7 @@ impl Facts {
                     is_constrained |= own;
                     data_type = base.clone();
                 }
-                Some(_) => return Some((data_type, is_constrained)),
+                Some(_) => return Some((self.with_schema(&data_type), is_constrained)),
                 None if data_type.is_built_in() || self.is_complete => {
                     return Some((data_type, is_constrained));
                 }
@@ -230,7 +230,18 @@ impl Facts {
     /// The stored type of a column's values before a change of type.
     pub(in crate::sql::locks) fn stored_type(&self, data_type: &SqlType) -> Option<SqlType> {
         let (base, _) = self.without_domains(data_type)?;
-        Some(if base == *data_type { base } else { base.without_modifiers() })
+        Some(if base == self.with_schema(data_type) { base } else { base.without_modifiers() })
+    }
+
+    /// A known type with its schema: `mood` and `public.mood` are the same type.
+    pub(in crate::sql::locks) fn with_schema(&self, data_type: &SqlType) -> SqlType {
+        let (schema, name) = data_type.name();
+        let object = self.found(schema, name, |object| self.types.contains_key(object));
+        if self.types.contains_key(&object) {
+            data_type.clone().in_schema(object.schema)
+        } else {
+            data_type.clone()
+        }
     }
 
     /// The tables and materialized views with a column of this domain, or of a domain over it.

@@ -21,7 +21,7 @@ pub use size::SizeBucket;
 
 pub(crate) use lookup::quoted;
 pub(super) use lookup::{Presence, Volatile};
-pub(super) use proof::Bounds;
+pub(super) use proof::{Bounds, is_always_true};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -9,6 +9,31 @@ pub(in crate::sql::locks) fn excludes_null(expression: &str, column: &str) -> bo
     conjuncts(&words(expression)).iter().any(|terms| terms.iter().map(String::as_str).eq(wanted))
 }
 
+/// Returns true if a condition excludes no row, whatever the rows are: `true`, `1 = 1`, `a > 0 OR true`.
+pub(in crate::sql::locks) fn is_always_true(condition: &str) -> bool {
+    holds(&words(condition))
+}
+
+fn holds(terms: &[String]) -> bool {
+    let terms = without_parentheses(terms);
+    let alternatives = split(terms, "or");
+    if alternatives.len() > 1 {
+        return alternatives.into_iter().any(holds);
+    }
+    let joined = split(terms, "and");
+    if joined.len() > 1 {
+        return joined.into_iter().all(holds);
+    }
+    let is_constant =
+        |word: &str| word.starts_with(|c: char| c.is_ascii_digit() || c == '\'') || word == "true";
+    match terms {
+        [word] => word == "true",
+        [not, word] => not == "not" && word == "false",
+        [left, sign, right] => sign == "=" && left == right && is_constant(left),
+        _ => false,
+    }
+}
+
 /// The bounds of a partition of a table with a single partition column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::sql::locks) struct Bounds {
@@ -241,6 +266,18 @@ mod tests {
         assert!(!excludes_null("a IS NOT NULL OR b > 0", "a"));
         assert!(!excludes_null("a > 0", "a"));
         assert!(excludes_null("(\"A b\" IS NOT NULL)", "A b"));
+    }
+
+    #[test]
+    fn a_condition_is_always_true_only_where_no_row_can_fail_it() {
+        for condition in
+            ["true", "(TRUE)", "1 = 1", "'x' = 'x'", "a > 0 OR true", "NOT false", "(1 = 1) AND true"]
+        {
+            assert!(is_always_true(condition), "{condition}");
+        }
+        for condition in ["a", "a = a", "1 = 2", "a > 0 AND true", "NOT (a OR true)", "(a OR b) AND true"] {
+            assert!(!is_always_true(condition), "{condition}");
+        }
     }
 
     #[test]
