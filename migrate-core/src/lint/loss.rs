@@ -7,7 +7,7 @@ use crate::sql::statement::{
     AlterActionKind as Action, AlterRelation, ColumnChange, DropObjects, LexedStatement, Name, ObjectKind,
     ParsedStatement, QualifiedName, Span, StatementKind as Kind,
 };
-use crate::sql::{Loss, LossKind, is_always_true, losses_of};
+use crate::sql::{Loss, LossKind, changes_all, losses_of};
 
 family! {
     DataLoss, default;
@@ -116,7 +116,9 @@ pub(super) fn find(statement: &Statement<'_>, found: &mut Vec<Found>) {
 /// Finds rows that are deleted by a condition.
 fn deleted(statement: &Statement<'_>, changes: &ParsedStatement<'_>) -> Option<Found> {
     let table = match &changes.kind {
-        Kind::Delete(delete) if !is_always_true(delete.condition) => &delete.table.name,
+        Kind::Delete(delete) if !changes_all(&changes.kind, statement.model.relation(&delete.table.name)) => {
+            &delete.table.name
+        }
         Kind::Merge(merge) if changes.all.has_word("DELETE") => &merge.table.name,
         _ => return None,
     };

@@ -8,10 +8,12 @@ use crate::set::options::Options;
 use crate::set::script::Script;
 use crate::sql::facts::SizeBucket;
 use crate::sql::statement::{
-    AlterActionKind as Action, Fragment, InsertSource, LexedStatement, ObjectKind, QualifiedName,
+    AlterActionKind as Action, InsertSource, LexedStatement, ObjectKind, QualifiedName,
     StatementKind as Kind, TransactionControl, TypeChange,
 };
-use crate::sql::{Held, HeldLocks, LockMode, RelationLock, TableScan, TokenKind, TransactionMode};
+use crate::sql::{
+    Held, HeldLocks, LockMode, RelationLock, TableScan, TokenKind, TransactionMode, changes_all,
+};
 
 family! {
     Transactions, default;
@@ -255,12 +257,12 @@ fn rows(statement: &Statement<'_>, found: &mut Vec<Found>) {
 
 /// Finds an `UPDATE` or `DELETE` of all rows.
 fn all_rows(statement: &Statement<'_>, changes: &Kind<'_>) -> Option<Found> {
-    let (table, condition) = match changes {
-        Kind::Update(update) => (&update.table.name, update.condition),
-        Kind::Delete(delete) => (&delete.table.name, delete.condition),
+    let table = match changes {
+        Kind::Update(update) => &update.table.name,
+        Kind::Delete(delete) => &delete.table.name,
         _ => return None,
     };
-    if !crate::sql::is_always_true(condition) || statement.model.is_new(table) {
+    if !changes_all(changes, statement.model.relation(table)) || statement.model.is_new(table) {
         return None;
     }
     let size = statement.model.size_of(table);
@@ -327,13 +329,14 @@ fn slow(statement: &Statement<'_>, transaction: &Transaction, found: &mut Vec<Fo
 /// Returns the work of a statement that may take long, and its risk.
 fn work(statement: &Statement<'_>) -> Option<(&'static str, Risk)> {
     let is_small = |lock: &RelationLock| statement.model.size(lock).is_some_and(SizeBucket::is_small);
-    let of_rows = |condition: Option<Fragment<'_>>| {
-        let all = crate::sql::is_always_true(condition) && !statement.locks().iter().all(is_small);
+    let of_rows = |table: &QualifiedName<'_>| {
+        let all = changes_all(&statement.parsed.kind, statement.model.relation(table))
+            && !statement.locks().iter().all(is_small);
         Some(("its rows are written", if all { Risk::Dangerous } else { Risk::Careful }))
     };
     match &statement.parsed.kind {
-        Kind::Update(update) if !statement.locks().is_empty() => of_rows(update.condition),
-        Kind::Delete(delete) if !statement.locks().is_empty() => of_rows(delete.condition),
+        Kind::Update(update) if !statement.locks().is_empty() => of_rows(&update.table.name),
+        Kind::Delete(delete) if !statement.locks().is_empty() => of_rows(&delete.table.name),
         Kind::Merge(_) => Some(("its rows are written", Risk::Careful)),
         Kind::Insert(insert) => match &insert.source {
             InsertSource::Query(query) if query.has_word("FROM") => {

@@ -42,8 +42,8 @@ pub(crate) use self::invisible::{Invisible, name as invisible_name};
 #[cfg(test)]
 pub(crate) use self::lexer::counted;
 pub use self::lexer::{Tokens, tokens};
+pub(crate) use self::locks::changes_all;
 pub use self::locks::facts;
-pub(crate) use self::locks::is_always_true;
 pub use self::locks::{
     Condition, Held, HeldLocks, LockMode, Locks, Loss, LossKind, RelationLock, TableScan, locks, locks_of,
     locks_with, losses, losses_of,

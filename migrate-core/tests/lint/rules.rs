@@ -202,8 +202,21 @@ const CASES: &[(&str, &str, &str)] = &[
     ("drop-owned", "DROP OWNED BY bob", "REASSIGN OWNED BY bob TO eve"),
     ("truncate", "TRUNCATE t", "CREATE TABLE z (); TRUNCATE z"),
     ("delete-all-rows", "DELETE FROM t WHERE true", "DELETE FROM t WHERE id = 1"),
+    (
+        "delete-all-rows",
+        "WITH gone AS (DELETE FROM t RETURNING a) SELECT count(*) FROM gone",
+        "WITH gone AS (DELETE FROM t WHERE id = 1 RETURNING a) SELECT count(*) FROM gone",
+    ),
+    ("delete-all-rows", "DELETE FROM t USING r", "DELETE FROM t USING r WHERE r.id = t.r"),
+    ("overwrite-values", "UPDATE t SET a = 1 WHERE id IS NOT NULL", "UPDATE t SET a = 1 WHERE a IS NOT NULL"),
+    ("overwrite-values", "UPDATE t SET a = r.id FROM r", "UPDATE t SET a = r.id FROM r WHERE r.id = t.r"),
     ("overwrite-values", "UPDATE t SET a = 1", "ALTER TABLE t ADD z int; UPDATE t SET z = a"),
     ("delete-rows", "DELETE FROM t WHERE id = 1", "DELETE FROM t"),
+    (
+        "delete-rows",
+        "WITH gone AS (DELETE FROM t WHERE id = 1 RETURNING a) SELECT count(*) FROM gone",
+        "WITH gone AS (DELETE FROM t RETURNING a) SELECT count(*) FROM gone",
+    ),
     (
         "delete-rows",
         "MERGE INTO t USING r ON t.r = r.id WHEN MATCHED THEN DELETE",

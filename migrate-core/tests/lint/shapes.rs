@@ -121,13 +121,3 @@ fn statements_as_teams_write_them_are_judged_as_well() {
     assert_scores(FRESH, Tier::History, 96, 2);
     assert_scores(FRESH, Tier::Facts, 100, 0);
 }
-
-#[test]
-fn zz_first_scores() {
-    for tier in [Tier::Text, Tier::History, Tier::Facts] {
-        for class in ["heavy", "loss", "breaks", "light"] {
-            let score = score(FRESH, class, tier);
-            println!("{tier:?}, {class}: {} of {}; wrong: {:#?}", score.flagged, score.all, score.wrong);
-        }
-    }
-}

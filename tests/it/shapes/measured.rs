@@ -137,7 +137,7 @@ impl AttemptOutcome {
     /// mention.
     pub(super) fn contradictions(&self, locks: &[RelationLock]) -> Vec<String> {
         let is_noted = locks.iter().any(|lock| lock.note.is_some() || !lock.is_named);
-        let bare = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
+        let bare = |name: &str| name.rsplit('.').next().unwrap_or_default().trim_matches('"').to_owned();
         let wrong = |lock: &RelationLock| {
             let found = self.relations.get(&format!("public.{}", bare(&lock.relation)))?;
             let told = Told { relation: lock.relation.clone(), mode: lock.mode, scan: lock.scan };

@@ -132,8 +132,10 @@ async fn what_is_told_of_each_shape_with_a_database_is_what_the_server_does() {
                 );
             }
             (_, None) => {
-                let runs_code =
-                    ["DO ", "CREATE TABLE nt AS"].iter().any(|code| shape.statement.starts_with(code));
+                // A query may call functions that do anything.
+                let runs_code = ["DO ", "CREATE TABLE nt AS", "SELECT ", "WITH "]
+                    .iter()
+                    .any(|code| shape.statement.starts_with(code));
                 if !runs_code {
                     problems.push(format!("{}: nothing is told", shape.statement));
                 }

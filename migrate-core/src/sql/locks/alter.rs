@@ -6,7 +6,9 @@ use super::constraint;
 use super::facts::{ConstraintFactsKind as Kind, RelationKind};
 use super::partition;
 use super::{LockMode, TableScan};
-use crate::sql::statement::{AlterAction, AlterActionKind as Action, AlterRelation, Name, ObjectKind};
+use crate::sql::statement::{
+    AlterAction, AlterActionKind as Action, AlterRelation, ConstraintKind, Name, ObjectKind,
+};
 use LockMode::{AccessExclusive, ShareRowExclusive, ShareUpdateExclusive};
 
 pub(super) fn relation(analysis: &mut Analysis<'_>, alter: &AlterRelation<'_>) -> Option<()> {
@@ -31,7 +33,26 @@ pub(super) fn relation(analysis: &mut Analysis<'_>, alter: &AlterRelation<'_>) -
             _ => table(analysis, &target, is_only, &action.kind)?,
         }
     }
+    if target.relation().is_none() {
+        replaced(analysis, &alter.actions);
+    }
     Some(())
+}
+
+/// A foreign key that is added where a constraint is dropped most often replaces one to the same table.
+fn replaced(analysis: &mut Analysis<'_>, actions: &[AlterAction<'_>]) {
+    if !actions.iter().any(|action| matches!(action.kind, Action::DropConstraint { .. })) {
+        return;
+    }
+    for action in actions {
+        if let Action::AddConstraint(added) = &action.kind
+            && let ConstraintKind::ForeignKey(key) = &added.kind
+        {
+            let referenced = analysis.target(&key.table);
+            let cost = Cost::noted(TableScan::Catalog, "unless the dropped constraint does not refer to it");
+            analysis.lock(&referenced, AccessExclusive, cost);
+        }
+    }
 }
 
 fn index<'f>(analysis: &mut Analysis<'f>, index: &Target<'f>, action: &AlterAction<'_>) -> Option<()> {

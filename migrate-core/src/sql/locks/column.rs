@@ -267,7 +267,10 @@ fn changed(facts: &Facts, table: &Target<'_>, column: &str, new: &NewType<'_, '_
     let new_base = facts.without_domains(&written);
     let (Some((old_column, old)), Some((base, is_constrained))) = (old, new_base) else {
         let conversion = new.conversion(facts, column);
-        return Changed { cost: from_unknown(&written, conversion), is_compatible: false };
+        return Changed {
+            cost: from_unknown(&written, conversion, new.collation.is_some()),
+            is_compatible: false,
+        };
     };
     let relation = table.relation().filter(|relation| relation.kind != RelationKind::Partitioned);
     let same = |old: &SqlType| facts.with_schema(old) == facts.with_schema(&written);
@@ -322,7 +325,7 @@ fn if_not_rewritten(
 }
 
 /// The cost as far as the new type alone determines it.
-fn from_unknown(written: &SqlType, conversion: Conversion) -> Cost {
+fn from_unknown(written: &SqlType, conversion: Conversion, has_collation: bool) -> Cost {
     match (conversion, written.change_from_unknown(conversion == Conversion::Cast)) {
         (Conversion::Computed, _) => Cost::noted(TableScan::Rewrite, COMPUTED),
         (Conversion::None, _) => Cost::or(
@@ -334,6 +337,11 @@ fn from_unknown(written: &SqlType, conversion: Conversion) -> Cost {
             TableScan::Rewrite,
             TableScan::Catalog,
             "unless the old type is stored the same way; a CHECK on the column is verified again",
+        ),
+        (_, FromUnknown::Unlikely) if has_collation => Cost::or(
+            TableScan::Build,
+            TableScan::Catalog,
+            "unless the column has that collation already, or no index; a CHECK on it is verified again",
         ),
         (_, FromUnknown::Unlikely) => Cost::or(
             TableScan::Catalog,

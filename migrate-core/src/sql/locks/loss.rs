@@ -4,8 +4,8 @@
 use super::drop::in_schema;
 use super::facts::{ConstraintFactsKind, Facts, ObjectName, Relation, RelationKind};
 use crate::sql::statement::{
-    AlterActionKind as Action, AlterRelation, DropObjects, Fragment, LexedStatement, ObjectKind,
-    ParsedStatement, QualifiedName, StatementKind, TruncateTables, UpdateRows,
+    AlterActionKind as Action, AlterRelation, DropObjects, LexedStatement, ObjectKind, ParsedStatement,
+    QualifiedName, StatementKind, TruncateTables, UpdateRows,
 };
 use std::fmt;
 
@@ -121,9 +121,18 @@ pub fn losses_of(statement: &ParsedStatement<'_>, facts: &Facts) -> Vec<Loss> {
     finder.lost
 }
 
-/// Returns true if a condition excludes no row: it is absent, `true` or `1 = 1`.
-pub(crate) fn is_always_true(condition: Option<Fragment<'_>>) -> bool {
-    condition.is_none_or(|condition| super::facts::is_always_true(condition.text()))
+/// Returns true if an `UPDATE` or `DELETE` changes every row: its condition is absent, `true`, `1 = 1`, or that a
+/// column is not null which never is. A join without a condition excludes no row.
+pub(crate) fn changes_all(changes: &StatementKind<'_>, table: Option<&Relation>) -> bool {
+    let (condition, is_joined) = match changes {
+        StatementKind::Delete(delete) => (delete.condition, delete.using.is_some()),
+        StatementKind::Update(update) => (update.condition, update.from.is_some()),
+        _ => return false,
+    };
+    // In a join, the column may be another table's.
+    let table = table.filter(|_| !is_joined);
+    let is_never_null = |column: &str| table.is_some_and(|table| Facts::is_proven_not_null(table, column));
+    condition.is_none_or(|condition| super::facts::is_always_true(condition.text(), &is_never_null))
 }
 
 struct Finder<'f> {
@@ -311,15 +320,21 @@ impl<'f> Finder<'f> {
         }
     }
 
-    /// Adds the rows and values that an `UPDATE` or `DELETE` of all rows removes. A join without a condition
-    /// excludes none of them.
+    /// Adds the rows and values that an `UPDATE` or `DELETE` of all rows removes.
     fn rows(&mut self, changes: &StatementKind<'_>) {
         match changes {
-            StatementKind::Delete(delete) if is_always_true(delete.condition) => {
+            StatementKind::Delete(delete) => {
                 let table = self.existing(&delete.table.name);
-                self.add(LossKind::Rows, &table, delete.table.name.written(), false);
+                if changes_all(changes, self.relation(&table)) {
+                    self.add(LossKind::Rows, &table, delete.table.name.written(), false);
+                }
             }
-            StatementKind::Update(update) if is_always_true(update.condition) => self.update(update),
+            StatementKind::Update(update) => {
+                let table = self.existing(&update.table.name);
+                if changes_all(changes, self.relation(&table)) {
+                    self.update(update);
+                }
+            }
             _ => {}
         }
     }

@@ -22,7 +22,7 @@ mod types;
 mod volatile;
 
 pub use held::{Held, HeldLocks};
-pub(crate) use loss::is_always_true;
+pub(crate) use loss::changes_all;
 pub use loss::{Loss, LossKind, losses, losses_of};
 pub use mode::{LockMode, TableScan};
 
@@ -135,6 +135,9 @@ pub fn locks_with(statement: &str, facts: &Facts) -> Locks {
 /// The same as [`locks_with`], for a statement that is parsed already.
 pub fn locks_of(statement: &ParsedStatement<'_>, facts: &Facts) -> Locks {
     let mut analysis = Analysis::new(facts);
+    for inner in statement.with_statements() {
+        of_rows(&mut analysis, &inner.kind);
+    }
     match of_kind(&mut analysis, &statement.kind) {
         Some(()) => Locks::Known(analysis.into_locks()),
         None => Locks::Unknown,
@@ -156,10 +159,7 @@ fn of_kind(analysis: &mut Analysis<'_>, kind: &StatementKind<'_>) -> Option<()> 
         Kind::AlterObject(alter) => return alter_object(analysis, alter),
         Kind::Drop(drop) => return drop::objects(analysis, drop),
         Kind::Truncate(truncate) => maintain::truncate(analysis, truncate),
-        Kind::Insert(insert) => maintain::rows(analysis, &insert.table),
-        Kind::Update(update) => maintain::rows(analysis, &update.table.name),
-        Kind::Delete(delete) => maintain::rows(analysis, &delete.table.name),
-        Kind::Merge(merge) => maintain::rows(analysis, &merge.table.name),
+        Kind::Insert(_) | Kind::Update(_) | Kind::Delete(_) | Kind::Merge(_) => of_rows(analysis, kind),
         Kind::Copy(copy) if copy.is_from => maintain::rows(analysis, copy.table.as_ref()?),
         Kind::Reindex(reindex) => return maintain::reindex(analysis, reindex),
         Kind::Cluster(cluster) => return maintain::cluster(analysis, cluster),
@@ -182,6 +182,18 @@ fn of_kind(analysis: &mut Analysis<'_>, kind: &StatementKind<'_>) -> Option<()> 
         _ => {}
     }
     Some(())
+}
+
+/// Changes of rows, at the top or in a `WITH`.
+fn of_rows(analysis: &mut Analysis<'_>, kind: &StatementKind<'_>) {
+    let table = match kind {
+        StatementKind::Insert(insert) => &insert.table,
+        StatementKind::Update(update) => &update.table.name,
+        StatementKind::Delete(delete) => &delete.table.name,
+        StatementKind::Merge(merge) => &merge.table.name,
+        _ => return,
+    };
+    maintain::rows(analysis, table);
 }
 
 /// Triggers, policies and rules are altered under their table's lock, publications under the locks of their

@@ -449,6 +449,37 @@ mod tests {
     }
 
     #[test]
+    fn a_cast_of_the_column_to_its_new_type_computes_nothing() {
+        let mut facts = Facts::none();
+        facts.search_path = vec!["public".to_owned()];
+        let made =
+            "CREATE TYPE mood AS ENUM ('a'); CREATE TABLE t (\"userId\" varchar(20), m mood, ms mood[])";
+        made.split(';').for_each(|statement| facts.apply(statement));
+        let told =
+            |change: &str| locks_with(&format!("ALTER TABLE t ALTER {change}"), &facts).known()[0].scan;
+        for free in [
+            "\"userId\" TYPE varchar(40) USING \"userId\"::varchar(40)",
+            "\"userId\" TYPE varchar(40) USING ((\"userId\")::varchar(40))",
+            "\"userId\" TYPE text USING CAST(t.\"userId\" AS text)",
+            "m TYPE public.mood USING m::mood",
+            "m TYPE mood",
+            "ms TYPE public.mood[] USING ms::mood[]",
+        ] {
+            assert_eq!(told(free), TableScan::Catalog, "{free}");
+        }
+        for computed in [
+            "\"userId\" TYPE varchar(40) USING userId::varchar(40)",
+            "\"userId\" TYPE varchar(40) USING \"userId\"::varchar(10)",
+            "\"userId\" TYPE text USING \"userId\"::text || ''",
+            "\"userId\" TYPE text USING lower(\"userId\")",
+            "m TYPE mood USING m::text::mood",
+            "m TYPE other.mood",
+        ] {
+            assert_eq!(told(computed), TableScan::Rewrite, "{computed}");
+        }
+    }
+
+    #[test]
     fn types_are_read_by_all_their_names() {
         let same = [
             ("int", "pg_catalog.int4"),

@@ -9,27 +9,28 @@ pub(in crate::sql::locks) fn excludes_null(expression: &str, column: &str) -> bo
     conjuncts(&words(expression)).iter().any(|terms| terms.iter().map(String::as_str).eq(wanted))
 }
 
-/// Returns true if a condition excludes no row, whatever the rows are: `true`, `1 = 1`, `a > 0 OR true`.
-pub(in crate::sql::locks) fn is_always_true(condition: &str) -> bool {
-    holds(&words(condition))
+/// Returns true if a condition excludes no row: `true`, `1 = 1`, `a > 0 OR true`, and `id IS NOT NULL` of a
+/// column that is never null.
+pub(in crate::sql::locks) fn is_always_true(condition: &str, is_never_null: &dyn Fn(&str) -> bool) -> bool {
+    holds(&words(condition), is_never_null)
 }
 
-fn holds(terms: &[String]) -> bool {
+fn holds(terms: &[String], is_never_null: &dyn Fn(&str) -> bool) -> bool {
     let terms = without_parentheses(terms);
     let alternatives = split(terms, "or");
     if alternatives.len() > 1 {
-        return alternatives.into_iter().any(holds);
+        return alternatives.into_iter().any(|terms| holds(terms, is_never_null));
     }
     let joined = split(terms, "and");
     if joined.len() > 1 {
-        return joined.into_iter().all(holds);
+        return joined.into_iter().all(|terms| holds(terms, is_never_null));
     }
     let is_constant =
         |word: &str| word.starts_with(|c: char| c.is_ascii_digit() || c == '\'') || word == "true";
-    match terms {
-        [word] => word == "true",
-        [not, word] => not == "not" && word == "false",
-        [left, sign, right] => sign == "=" && left == right && is_constant(left),
+    match terms.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["true"] | ["not", "false"] => true,
+        [left, "=", right] => left == right && is_constant(left),
+        [column, "is", "not", "null"] => is_never_null(column),
         _ => false,
     }
 }
@@ -270,13 +271,29 @@ mod tests {
 
     #[test]
     fn a_condition_is_always_true_only_where_no_row_can_fail_it() {
-        for condition in
-            ["true", "(TRUE)", "1 = 1", "'x' = 'x'", "a > 0 OR true", "NOT false", "(1 = 1) AND true"]
-        {
-            assert!(is_always_true(condition), "{condition}");
+        for condition in [
+            "true",
+            "(TRUE)",
+            "1 = 1",
+            "'x' = 'x'",
+            "a > 0 OR true",
+            "NOT false",
+            "id IS NOT NULL",
+            "(1 = 1) AND true",
+        ] {
+            assert!(is_always_true(condition, &|column| column == "id"), "{condition}");
         }
-        for condition in ["a", "a = a", "1 = 2", "a > 0 AND true", "NOT (a OR true)", "(a OR b) AND true"] {
-            assert!(!is_always_true(condition), "{condition}");
+        for condition in [
+            "a",
+            "a = a",
+            "a IS NOT NULL",
+            "id IS NULL",
+            "1 = 2",
+            "a > 0 AND true",
+            "NOT (a OR true)",
+            "(a OR b) AND true",
+        ] {
+            assert!(!is_always_true(condition, &|column| column == "id"), "{condition}");
         }
     }
 
