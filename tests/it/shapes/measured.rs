@@ -148,7 +148,7 @@ impl AttemptOutcome {
         let unmentioned = |(name, found): (&String, &Measured)| {
             let is_told = locks.iter().any(|lock| bare(&lock.relation) == bare(name));
             // Partitions and inheriting tables are implied by their parent.
-            let is_part = ["p1", "pd", "inh_child"].contains(&bare(name).as_str());
+            let is_part = ["p1", "pd", "q1", "inh_child"].contains(&bare(name).as_str());
             let is_main = !["i", "S"].contains(&found.kind.as_str());
             let is_strong = found.mode > LockMode::RowExclusive && is_main;
             (is_strong && !is_told && !is_noted && !is_part)

@@ -132,10 +132,16 @@ async fn what_is_told_of_each_shape_with_a_database_is_what_the_server_does() {
                 );
             }
             (_, None) => {
-                // A query may call functions that do anything.
-                let runs_code = ["DO ", "CREATE TABLE nt AS", "SELECT ", "WITH "]
-                    .iter()
-                    .any(|code| shape.statement.starts_with(code));
+                // A query may call functions that do anything; of a function, CASCADE drops what is not read.
+                let unknown = [
+                    "DO ",
+                    "CREATE TABLE nt AS",
+                    "CREATE MATERIALIZED VIEW",
+                    "SELECT ",
+                    "WITH ",
+                    "DROP FUNCTION public.trg() CASCADE",
+                ];
+                let runs_code = unknown.iter().any(|code| shape.statement.starts_with(code));
                 if !runs_code {
                     problems.push(format!("{}: nothing is told", shape.statement));
                 }

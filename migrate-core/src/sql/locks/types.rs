@@ -173,9 +173,13 @@ impl SqlType {
 
     /// True for PostgreSQL's own types, which are not domains.
     pub(super) fn is_built_in(&self) -> bool {
-        self.is_array
-            || self.schema.as_deref().is_none_or(|schema| schema == "pg_catalog")
-                && BUILT_IN.binary_search(&self.base.as_str()).is_ok()
+        self.is_array || self.has_built_in_name()
+    }
+
+    /// True for PostgreSQL's own types and arrays of them.
+    pub(super) fn has_built_in_name(&self) -> bool {
+        self.schema.as_deref().is_none_or(|schema| schema == "pg_catalog")
+            && BUILT_IN.binary_search(&self.base.as_str()).is_ok()
     }
 
     /// The schema and the name of a type that is not built in, for a lookup in a catalog.

@@ -219,7 +219,7 @@ impl Facts {
                 }
                 Some(_) => return Some((self.with_schema(&data_type), is_constrained)),
                 None if data_type.is_built_in() || self.is_complete => {
-                    return Some((data_type, is_constrained));
+                    return Some((self.with_schema(&data_type), is_constrained));
                 }
                 None => return None,
             }
@@ -233,15 +233,14 @@ impl Facts {
         Some(if base == self.with_schema(data_type) { base } else { base.without_modifiers() })
     }
 
-    /// A known type with its schema: `mood` and `public.mood` are the same type.
+    /// A type that is not built in, with its schema: `mood` and `public.mood` are the same type.
     pub(in crate::sql::locks) fn with_schema(&self, data_type: &SqlType) -> SqlType {
         let (schema, name) = data_type.name();
         let object = self.found(schema, name, |object| self.types.contains_key(object));
-        if self.types.contains_key(&object) {
-            data_type.clone().in_schema(object.schema)
-        } else {
-            data_type.clone()
+        if data_type.has_built_in_name() && !self.types.contains_key(&object) {
+            return data_type.clone();
         }
+        data_type.clone().in_schema(object.schema)
     }
 
     /// The tables and materialized views with a column of this domain, or of a domain over it.
