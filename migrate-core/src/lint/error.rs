@@ -8,7 +8,7 @@ use crate::set::version::Version;
 use std::collections::BTreeSet;
 
 /// Options that can't be right.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LintError {
     /// An id that belongs to no rule.
@@ -46,6 +46,8 @@ pub enum LintError {
         asked: u32,
     },
 }
+
+crate::debug_as_display!(LintError);
 
 impl LintError {
     /// The error about an id that belongs to no rule.

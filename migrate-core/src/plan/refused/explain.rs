@@ -188,8 +188,10 @@ impl Explain for Refused {
             }
             Refused::Ahead { .. } => Advice::fix("start the newer release")
                 .or(NextStep::call(Call::Down, "revert with the down scripts that the history stores")),
-            Refused::Risky { .. } => Advice::fix("write the safe way, which `migrate check` shows")
-                .or(NextStep::fix("accept it above the statement: `-- migrate: allow=RULE reason=\"…\"`")),
+            Refused::Risky { .. } => {
+                Advice::fix("write the statement the safe way, which the command check shows")
+                    .or(NextStep::fix("accept it above the statement: `-- migrate: allow=RULE reason=\"…\"`"))
+            }
             Refused::NoDown { name, .. } => {
                 Advice::fix("write one beside its up script").or(NextStep::fix(format!("stop before {name}")))
             }

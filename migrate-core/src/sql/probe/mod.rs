@@ -33,7 +33,7 @@ pub struct Probe {
     /// The columns of the primary key, which name a row; empty if the table has none.
     pub key: Vec<String>,
     /// The reason why the answer would say nothing about the time when the statement runs.
-    pub obstacle: Option<Obstacle>,
+    pub obstacle: Option<ProbeObstacle>,
 }
 
 /// The rows that make a statement fail. Columns have their names in the catalog; expressions are SQL.
@@ -97,7 +97,7 @@ pub enum KeyPart {
 /// The reason why existing rows say nothing about the time when the statement runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Obstacle {
+pub enum ProbeObstacle {
     /// An earlier pending statement writes rows of the table.
     Written {
         /// The table.
@@ -144,7 +144,7 @@ impl Probes {
     }
 
     /// Returns the probes of the next statement. `facts` are those before it; `place` names it in
-    /// [obstacles](Obstacle).
+    /// [obstacles](ProbeObstacle).
     pub fn next(&mut self, statement: &str, facts: &Facts, place: &str) -> Vec<Probe> {
         let lexed = LexedStatement::new(statement);
         let parsed = lexed.parse();
@@ -168,9 +168,9 @@ impl Probes {
         })
     }
 
-    fn obstacle(&self, origin: &ObjectName, found: &find::Found, facts: &Facts) -> Option<Obstacle> {
+    fn obstacle(&self, origin: &ObjectName, found: &find::Found, facts: &Facts) -> Option<ProbeObstacle> {
         if let Some(place) = &self.code {
-            return Some(Obstacle::Code { place: place.clone() });
+            return Some(ProbeObstacle::Code { place: place.clone() });
         }
         let references = match &found.rows {
             FailingRows::Orphan { references, .. } => Some(references),
@@ -180,16 +180,16 @@ impl Probes {
             !facts.relations.values().any(|relation| relation.origin.as_ref() == Some(table))
         };
         if let Some(table) = references.filter(|table| is_new(table)) {
-            return Some(Obstacle::NewReference { table: table.clone() });
+            return Some(ProbeObstacle::NewReference { table: table.clone() });
         }
         for table in std::iter::once(origin).chain(references) {
             if let Some(place) = self.written.get(table) {
-                return Some(Obstacle::Written { table: table.clone(), place: place.clone() });
+                return Some(ProbeObstacle::Written { table: table.clone(), place: place.clone() });
             }
         }
         found.rows.columns().into_iter().find_map(|column| {
             let place = self.changed.get(&(found.table.clone(), column.clone()))?.clone();
-            Some(Obstacle::Changed { column, place })
+            Some(ProbeObstacle::Changed { column, place })
         })
     }
 

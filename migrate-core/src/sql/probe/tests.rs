@@ -130,14 +130,14 @@ fn what_an_earlier_statement_does_is_an_obstacle() {
         |before: &str, statement: &str| probes(&[before, statement]).pop().and_then(|probe| probe.obstacle);
     let users = ObjectName::new("public", "users");
     let place = || "1".to_owned();
-    let written = Some(Obstacle::Written { table: users.clone(), place: place() });
+    let written = Some(ProbeObstacle::Written { table: users.clone(), place: place() });
     assert_eq!(obstacle("UPDATE users SET email = '' WHERE email IS NULL", not_null), written);
     assert_eq!(obstacle("TRUNCATE users", not_null), written);
     assert_eq!(obstacle("UPDATE orders SET id = 1", not_null), None);
-    assert_eq!(obstacle("DO $$ BEGIN END $$", not_null), Some(Obstacle::Code { place: place() }));
+    assert_eq!(obstacle("DO $$ BEGIN END $$", not_null), Some(ProbeObstacle::Code { place: place() }));
     let key = "ALTER TABLE orders ADD FOREIGN KEY (user_id) REFERENCES users";
     assert_eq!(obstacle("INSERT INTO users SELECT 1", key), written);
-    let changed = |column: &str| Some(Obstacle::Changed { column: column.to_owned(), place: place() });
+    let changed = |column: &str| Some(ProbeObstacle::Changed { column: column.to_owned(), place: place() });
     assert_eq!(
         obstacle("ALTER TABLE users ALTER n TYPE int", "ALTER TABLE users ADD CHECK (n > 0)"),
         changed("n")
@@ -150,7 +150,7 @@ fn what_an_earlier_statement_does_is_an_obstacle() {
         "ALTER TABLE orders ADD FOREIGN KEY (id) REFERENCES t",
     ]);
     let t = ObjectName::new("public", "t");
-    assert_eq!(new[0].obstacle, Some(Obstacle::NewReference { table: t }));
+    assert_eq!(new[0].obstacle, Some(ProbeObstacle::NewReference { table: t }));
     assert_eq!(probes(&["CREATE TABLE t (id int)", "ALTER TABLE t ALTER id SET NOT NULL"]), []);
     // The database knows the table by its old name.
     let renamed =

@@ -15,7 +15,7 @@ use crate::sql::quote::{quote_ident, quote_if_needed, quote_literal};
 use crate::sql::transaction::IS_FREE;
 use migrate_core::advice::{Advice, NextStep};
 use migrate_core::sql::facts::ObjectName;
-use migrate_core::sql::probe::{FailingRows, KeyPart, Limit, Obstacle, Probe};
+use migrate_core::sql::probe::{FailingRows, KeyPart, Limit, Probe, ProbeObstacle};
 use std::time::Duration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryRow};
@@ -97,12 +97,16 @@ fn unanswerable(probe: &Probe, server_version: i32) -> Option<String> {
         return Some(format!("that takes PostgreSQL {INPUT_IS_VALID}"));
     }
     Some(match probe.obstacle.as_ref()? {
-        Obstacle::Written { table, place } => {
+        ProbeObstacle::Written { table, place } => {
             format!("the statement at {place} writes {} first", shown(table))
         }
-        Obstacle::Changed { column, place } => format!("the statement at {place} changes {column} first"),
-        Obstacle::Code { place } => format!("the statement at {place} runs code first, which may write them"),
-        Obstacle::NewReference { table } => format!("{} does not exist yet", shown(table)),
+        ProbeObstacle::Changed { column, place } => {
+            format!("the statement at {place} changes {column} first")
+        }
+        ProbeObstacle::Code { place } => {
+            format!("the statement at {place} runs code first, which may write them")
+        }
+        ProbeObstacle::NewReference { table } => format!("{} does not exist yet", shown(table)),
         _ => "an earlier statement changes them".to_owned(),
     })
 }

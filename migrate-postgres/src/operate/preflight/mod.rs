@@ -250,7 +250,9 @@ fn check_findings(explanation: &Explanation, preflight: &mut Preflight) {
         preflight.add(Check::Findings, Verdict::Pass, found, Advice::NONE);
         return;
     }
-    let next = Advice::fix("write the safe way, which `migrate check` shows, or accept it in the script");
+    let next = Advice::fix(
+        "write the statements the safe way, which the command check shows, or accept them in the script",
+    );
     preflight.add(Check::Findings, Verdict::Warning, dangerous.join("; "), next);
 }
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 pub const FACTS_FORMAT: u64 = 1;
 
 /// A file of facts that can't be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FactsError {
     /// The text is not JSON.
@@ -41,6 +41,8 @@ pub enum FactsError {
         found: u64,
     },
 }
+
+crate::debug_as_display!(FactsError);
 
 impl Facts {
     /// Writes the facts as JSON, in a stable order: a change of the schema changes few lines.
