@@ -79,7 +79,7 @@ impl At {
     }
 }
 
-/// What happens to a run, as SQL with the role's name for `ROLE`; and the kind of the error that ends it, if there is but one.
+/// The accident of a run, as SQL with the role's name for `ROLE`; and the kind of the error that ends it, if there is but one.
 const ACCIDENTS: [(&str, &str, Option<ErrorKind>); 6] = [
     (
         "the role loses its right",

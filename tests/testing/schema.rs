@@ -106,7 +106,7 @@ async fn scripts_make_in_a_schema_what_they_make_in_a_run() {
     assert_eq!(self::one(&two, trial).await, None);
 }
 
-/// Whether the scripts make each schema or a run does.
+/// In both ways of making a schema: by the scripts, and by a run.
 #[tokio::test]
 async fn a_set_that_names_its_historys_schema_has_the_history_in_each_tests_own() {
     let server = Server::start().unwrap();

@@ -38,7 +38,7 @@ pub const FILE_NAME: &str = "migrate.toml";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// What to judge, and how.
+    /// The settings of lint.
     pub lint: LintConfig,
 }
 

@@ -73,7 +73,7 @@ fn read(text: &str) -> Result<Config, Fault> {
 
 fn lint(table: &DeTable<'_>) -> Result<LintConfig, Fault> {
     let mut lint = LintConfig::default();
-    // Whether an id is known depends on the project's own rules, which may come later.
+    // An unknown id may belong to one of the project's own rules, which are registered later.
     if let Some(own) = table.iter().find(|(key, _)| key.get_ref() == "own_rules") {
         lint.own_rules = own_rules(own.1)?;
     }

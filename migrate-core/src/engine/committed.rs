@@ -25,7 +25,7 @@ pub struct CommittedPart {
     pub version: Version,
     /// The migration's name.
     pub name: String,
-    /// Whether it was being applied or reverted.
+    /// The action: applying or reverting it.
     pub action: Action,
     /// The number of statements that are certainly done.
     pub done: usize,
@@ -59,7 +59,7 @@ impl CommittedPart {
 }
 
 impl Committed {
-    /// What a run had committed.
+    /// The work that a run had committed when it stopped.
     pub fn new(report: Report, part: Option<CommittedPart>) -> Committed {
         Committed { report, part }
     }

@@ -160,7 +160,7 @@ pub enum MemoryError {
     /// The run stopped after it had committed something.
     #[error("{error}; {} steps are done", committed.report.steps.len())]
     Stopped {
-        /// What it had committed.
+        /// The work that it had committed.
         committed: Box<Committed>,
         /// The error.
         error: Box<MemoryError>,

@@ -72,13 +72,13 @@ pub enum ApprovedBy {
     Configuration,
 }
 
-/// What is found in a set.
+/// The findings of a set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Judgement {
-    /// What nobody has accepted, in the order of the migrations and their statements.
+    /// The findings that are not accepted, in the order of the migrations and their statements.
     pub findings: Vec<Finding>,
-    /// What the author has accepted, in the same order.
+    /// The accepted findings, in the same order.
     pub approved: Vec<Approved>,
 }
 

@@ -1,4 +1,4 @@
-//! What a judgement knows, and what it looks for.
+//! The options of a judgement: its knowledge, and the rules that it applies.
 
 use super::own::LintRule;
 use crate::set::Set;
@@ -7,7 +7,7 @@ use crate::set::version::Version;
 use crate::sql::facts::Facts;
 use std::sync::Arc;
 
-/// What the set does not contain: facts about the target database, and choices of the project.
+/// The options of [`lint`](super::lint): facts about the target database, and choices of the project.
 ///
 /// # Examples
 ///

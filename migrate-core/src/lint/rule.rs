@@ -64,7 +64,7 @@ pub enum Family {
 }
 
 impl Family {
-    /// What its rules are about.
+    /// The subject of its rules.
     pub const fn title(self) -> &'static str {
         match self {
             Family::Blocking => "Blocking other sessions",

@@ -177,7 +177,7 @@ fn takes_blocking_lock(parsed: &ParsedStatement<'_>, model: &Model) -> bool {
 /// Code that calls code is followed this far.
 const DEEPEST: usize = 3;
 
-/// What the judgement of a statement needs beside the statement.
+/// The context of a statement's judgement.
 struct Judging<'a> {
     place: &'a Place<'a>,
     line: u32,

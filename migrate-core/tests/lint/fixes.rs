@@ -5,7 +5,7 @@ use migrate_core::lint::{LintOptions, Risk, lint};
 use migrate_core::{Migration, Script, Set, SqlMigration, Version};
 use std::sync::Arc;
 
-/// What is there before.
+/// The schema before the change.
 const BEFORE: &str = "CREATE TABLE r (id bigint PRIMARY KEY, code text UNIQUE);
     CREATE TABLE t (id bigint PRIMARY KEY, a int, n int NOT NULL, v text);
     CREATE TABLE ul (x int, y int);
@@ -68,7 +68,7 @@ fn shown(rewrite: &Rewrite) -> String {
     shown
 }
 
-/// What is still dangerous in the scripts of a rewrite, apart from what it names.
+/// The dangers that remain in the scripts of a rewrite, apart from those that it names.
 fn dangers(rewrite: &Rewrite, version: u32) -> Vec<String> {
     let mut migrations = vec![BEFORE.to_owned()];
     migrations.extend(rewrite.scripts.iter().map(|script| script.up.to_string()));

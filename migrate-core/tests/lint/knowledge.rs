@@ -1,4 +1,4 @@
-//! What the set's earlier migrations tell, and what is new.
+//! Knowledge from the set's earlier migrations, and tables that are new.
 
 use crate::support::{findings, ids};
 use migrate_core::Version;

@@ -1,4 +1,4 @@
-//! What the rules find: in the measured shapes, rule by rule, and in any text.
+//! The findings of the rules: in the measured shapes, rule by rule, and in any text.
 
 mod allowed;
 mod docs;

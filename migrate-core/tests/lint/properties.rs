@@ -1,4 +1,4 @@
-//! What holds for every text.
+//! Properties of every text.
 
 use crate::support::{judged, set};
 use migrate_core::Script;
@@ -102,7 +102,7 @@ fn soup() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn no_text_makes_it_panic_and_every_place_is_in_the_text(first in soup(), second in soup()) {
-        // What is no script is refused before.
+        // A text that is not a script is refused before.
         let is_script = |text: &String| Script::of_up_text("1.sql", text.clone()).is_ok();
         prop_assume!(is_script(&first) && is_script(&second));
         let texts = [first.as_str(), second.as_str()];

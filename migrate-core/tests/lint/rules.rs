@@ -4,7 +4,7 @@ use crate::support::{findings, found, ids};
 use migrate_core::lint::{LintOptions, OptIn, Risk, rule, rules};
 use std::collections::BTreeSet;
 
-/// What is there before.
+/// The schema before the statement.
 const BEFORE: &str = "CREATE TABLE r (id bigint PRIMARY KEY, small int);
     CREATE TABLE t (id bigint PRIMARY KEY, a int, n int NOT NULL DEFAULT 1, v varchar(50), d numeric(10,2), e timestamp,
         r bigint REFERENCES r (id), k int, CONSTRAINT k_set CHECK (k IS NOT NULL), w int, CONSTRAINT w_set CHECK (w > 0) NOT VALID);

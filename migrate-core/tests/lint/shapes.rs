@@ -10,7 +10,7 @@ const FIXTURE: &str = include_str!("../../../tests/it/shapes/fixture.sql");
 const FURTHER: &str = include_str!("../../../tests/it/shapes/more.tsv");
 const SHAPES: &str = include_str!("../../../tests/it/shapes/shapes.tsv");
 
-/// What is known beside a statement's text.
+/// The knowledge beyond a statement's text.
 #[derive(Clone, Copy, Debug)]
 enum Tier {
     Text,

@@ -15,17 +15,17 @@ pub(crate) fn set(scripts: &[&str]) -> Set {
     Set::new("app", migrations.collect()).unwrap()
 }
 
-/// What is found in a set.
+/// The findings of a set.
 pub(crate) fn judged(set: &Set, options: &LintOptions) -> Judgement {
     lint(set, options).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// What is found in these scripts.
+/// The findings of these scripts.
 pub(crate) fn findings(scripts: &[&str], options: &LintOptions) -> Vec<Finding> {
     judged(&set(scripts), options).findings
 }
 
-/// What is found in the last of these scripts, each judged as if those before it were applied.
+/// The findings of the last of these scripts, each judged as if those before it were applied.
 pub(crate) fn found(scripts: &[&str]) -> Vec<Finding> {
     let last = Version::numeric(scripts.len().to_string());
     findings(scripts, &LintOptions::new()).into_iter().filter(|finding| finding.version == last).collect()

@@ -47,7 +47,7 @@ const WAYS: [Way; 11] = [
 /// A history whose first step is done, and whose second one stops after its first statement.
 struct Stopping {
     way: Way,
-    /// What the history shows when it is read again.
+    /// The history as it is read again.
     later: Option<HistoryState>,
     loads: usize,
 }
@@ -178,7 +178,7 @@ fn no_way_out_of_a_run_loses_what_it_has_committed() {
     }
 }
 
-/// What an error leaves itself may be unknown; the rest of what is committed is told beside it.
+/// The state that an error itself leaves may be unknown; the other committed work is reported beside it.
 #[test]
 fn a_stopped_run_says_what_is_committed_and_how_to_go_on() {
     let committed = |way: Way| match stop(way) {

@@ -128,7 +128,7 @@ impl Exit {
     pub(super) fn of(problem: &Problem) -> Exit {
         match problem {
             Problem::Migrate(error) => Exit::of_error(error),
-            // What refuses promises that nothing was changed.
+            // A refusal promises that nothing was changed.
             Problem::Rebuilding { error, .. } => match Exit::of_error(error) {
                 Exit::Refused => Exit::Error,
                 exit => exit,

@@ -9,7 +9,7 @@ use std::fmt;
 /// A run that stopped between migrations, or between the statements of one, after it had committed something.
 #[non_exhaustive]
 pub struct StoppedRun {
-    /// What it had committed: the report of its steps, and the migration that it stopped at.
+    /// The committed work: the report of its steps, and the migration that it stopped at.
     pub committed: Committed,
     /// The error that stopped it, which by itself tells nothing of what the run had committed.
     pub error: Error,

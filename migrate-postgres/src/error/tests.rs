@@ -252,7 +252,7 @@ fn every_error_says_what_it_leaves_behind() {
     }
 }
 
-/// What refuses before anything is changed has an exit code and a label of its own.
+/// Errors that refuse before anything is changed have their own exit code and label.
 #[cfg(any(feature = "cli", feature = "metrics", feature = "tracing"))]
 #[test]
 fn a_run_that_has_committed_something_is_never_refused_and_has_changed_something() {

@@ -82,7 +82,7 @@ pub(crate) fn concerns_database(finding: &Finding) -> bool {
 
 /// Judging after a run.
 impl Migrator {
-    /// What [lint](crate::lint) finds in the migrations that a run has applied, by their text and the earlier
+    /// Returns the findings of [lint](crate::lint) in the migrations that a run has applied, by their text and the earlier
     /// migrations of the set. It is not part of the report because a run judges nothing.
     pub fn judge(&self, report: &Report) -> Judgement {
         let applied = report.steps.iter().filter(|step| step.action == Action::Apply);

@@ -1,4 +1,4 @@
-//! What a thread inherits from the one that starts it: the subscriber and the span of `tracing`.
+//! The `tracing` subscriber and span that a thread inherits from the thread that starts it.
 
 /// The subscriber and the span of the current thread.
 pub(crate) struct Caller {

@@ -94,7 +94,7 @@ fn report(text: &str, runs: usize) -> DatabaseReport {
     }
 }
 
-/// What lint finds in a script that drops a table of this name.
+/// The findings in a script that drops a table of this name.
 fn findings(text: &str) -> Vec<Finding> {
     // A quote of the name would be doubled, and the page longer.
     let drop = format!("SELECT 1; DROP TABLE \"{}\";", text.replace('"', "&"));

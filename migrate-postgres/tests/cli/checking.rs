@@ -231,6 +231,15 @@ async fn the_facts_of_a_database_say_what_is_applied_there() {
 }
 
 #[tokio::test]
+async fn facts_overwrite_no_file_that_holds_something_else() {
+    let stage = Stage::new(&RISKS).await;
+    stage.write("notes.txt", "mine");
+    let refused = stage.run("facts --out notes.txt");
+    assert!(refused.code != 0 && refused.stderr.contains("notes.txt"), "{}", refused.stderr);
+    assert_eq!(std::fs::read_to_string(stage.path().join("notes.txt")).unwrap(), "mine");
+}
+
+#[tokio::test]
 async fn a_run_reports_the_findings_of_what_it_applied_and_what_was_accepted() {
     let stage = Stage::new(&RISKS).await;
     stage.done("up --to 0002");

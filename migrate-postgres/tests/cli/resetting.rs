@@ -69,7 +69,7 @@ async fn a_reset_that_fails_behind_the_emptying_says_so() {
     assert_snapshot("reset_failed.txt", &stage.transcript(&["reset", "reset --json"]));
 }
 
-/// What can be known before is asked before.
+/// Checks that need no database come before the emptying.
 #[tokio::test]
 async fn a_reset_without_the_value_of_a_placeholder_drops_nothing() {
     let stage = Stage::new(&TABLES).await;

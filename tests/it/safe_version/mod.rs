@@ -164,7 +164,7 @@ async fn assert_no_heavy_lock(other: &Migrated, rewrite: &Rewrite) {
     let explanation = other.migrator.explain(other.database.url()).await.unwrap();
     for statement in explanation.steps.iter().flat_map(|step| &step.statements) {
         for lock in statement.locks.iter().flatten() {
-            // Nobody but a refresh writes a materialized view.
+            // Only a refresh writes a materialized view.
             let is_view = statement.text.starts_with("REFRESH");
             let blocks = if is_view { lock.mode.blocks_reads() } else { lock.mode.blocks_writes() };
             let is_heavy = lock.scan >= TableScan::Scan && lock.size.is_some();

@@ -196,7 +196,7 @@ fn with_proofs(before: Vec<Step>, proofs: &[Proof], statement: Step) -> Rewritte
     Rewritten { first, later: vec![validated, last], ..Rewritten::default() }
 }
 
-/// What a partition lacks, so that attaching it takes long even if its bounds are proven.
+/// The missing index or constraint that makes attaching a partition slow, even if its bounds are proven.
 fn lacks(context: &Context<'_>, parent: &ObjectName, child: &ObjectName) -> Option<String> {
     let facts = context.facts();
     let table = facts.relations.get(parent)?;

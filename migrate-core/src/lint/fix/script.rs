@@ -25,7 +25,7 @@ use crate::sql::{Control, TransactionMode};
 /// The rule whose findings go where statements outside of transactions have their own scripts.
 const MIXED: &str = "concurrently-mixed";
 
-/// What is found in a script.
+/// The findings of a script.
 pub(super) struct Judged<'a> {
     pub(super) findings: Vec<&'a Finding>,
     pub(super) approved: Vec<&'a Finding>,

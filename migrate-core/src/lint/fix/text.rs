@@ -54,7 +54,7 @@ pub(super) fn down_text(
     let mut options = original.options().clone();
     let texts: Vec<&str> = statements.iter().map(String::as_str).collect();
     keep_approvals(&mut options, original, &judged.approved, &texts);
-    // What takes long holds no lock of the statements before it.
+    // A slow statement must not run under the locks of the statements before it.
     let is_outside = |text: &String| {
         [" VALIDATE CONSTRAINT ", " CONCURRENTLY "].iter().any(|slow| text.contains(slow))
             || crate::sql::split(text).statements.iter().any(|statement| statement.refuses().is_some())

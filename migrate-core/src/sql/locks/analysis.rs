@@ -56,7 +56,7 @@ pub(super) struct Target<'f> {
     pub(super) shown: String,
     pub(super) object: ObjectName,
     pub(super) presence: Presence<'f>,
-    /// What statements showed about a relation that is not known.
+    /// Facts that statements showed about an unknown relation.
     pub(super) partial: Option<&'f Relation>,
 }
 

@@ -75,7 +75,7 @@ fn held_since(held: &HeldLock) -> String {
     }
 }
 
-/// What lint finds in the migrations that a run has applied.
+/// The findings in the migrations that a run has applied.
 pub(super) fn findings_page(judgement: &Judgement) -> Page {
     let dangerous = judgement.at_least(Risk::Dangerous);
     dangerous.fold(Page::default(), |page, finding| {

@@ -38,7 +38,7 @@ impl Args {
                 ..Answer::done(Page::default(), json!({ "facts": value }))
             });
         };
-        let facts = with_other_sets(facts, path);
+        let facts = with_other_sets(facts, path)?;
         let failed = |source| Problem::File { what: "write", path: path.clone(), source };
         fs::write(path, facts.to_json()).map_err(failed)?;
         let written = format!("wrote {}: {count} relations", path.display());
@@ -47,12 +47,13 @@ impl Args {
     }
 }
 
-/// The facts with the positions of other sets that an existing file has. A file that is not readable as facts is
-/// written anew.
-fn with_other_sets(mut facts: Facts, path: &Path) -> Facts {
-    let earlier = migrate_core::config::source::facts(path).unwrap_or_default();
-    for (set, version) in earlier.positions {
-        facts.positions.entry(set).or_insert(version);
+/// The facts with the positions of other sets that an existing file has. A file that holds something else is not
+/// overwritten.
+fn with_other_sets(mut facts: Facts, path: &Path) -> Result<Facts, Problem> {
+    if path.exists() {
+        for (set, version) in migrate_core::config::source::facts(path)?.positions {
+            facts.positions.entry(set).or_insert(version);
+        }
     }
-    facts
+    Ok(facts)
 }

@@ -1,4 +1,4 @@
-//! What lint finds in the steps of a plan, judged with the facts of the live database.
+//! The lint findings of a plan's steps, judged with the facts of the live database.
 
 use super::{Explanation, quoted};
 use crate::migrator::Migrator;

@@ -50,9 +50,9 @@ pub struct Explanation {
     pub notices: Vec<Notice>,
     /// Everything that the steps destroy, in order.
     pub losses: Vec<ExplainedLoss>,
-    /// What lint finds in the scripts to apply, judged with the facts of this database, if nobody has accepted it.
+    /// The findings in the scripts to apply that are not accepted, judged with the facts of this database.
     pub findings: Vec<Finding>,
-    /// What the authors have accepted, with the reasons.
+    /// The accepted findings, with the reasons.
     pub approved: Vec<Approved>,
     /// The migration that a run in another process is executing.
     pub running: Option<RunningAttempt>,

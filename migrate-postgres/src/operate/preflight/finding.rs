@@ -24,7 +24,7 @@ pub enum Check {
     Connection,
     /// The history and the set match.
     Plan,
-    /// What lint finds in the pending scripts.
+    /// The lint findings of the pending scripts.
     Findings,
     /// The server takes writes, and the role may write the history and change the tables.
     Rights,

@@ -120,7 +120,7 @@ fn every_command_line_of_advice_is_one_of_the_program_and_of_a_service() {
     }
 }
 
-/// What the command line of a context says about a history without a schema.
+/// The advice of a context's command line for a history without a schema.
 fn without_schema(context: &Context) -> Option<String> {
     Next::of(Error::NoSchema.advice(), context).advice
 }

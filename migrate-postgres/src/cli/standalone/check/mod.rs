@@ -75,9 +75,9 @@ pub(super) struct Args {
 enum Denied {
     /// Short locks, too
     Careful,
-    /// What blocks other sessions for long, or breaks running code
+    /// Statements that block other sessions for long, or break running code
     Dangerous,
-    /// What loses data
+    /// Statements that lose data
     VeryRisky,
 }
 
