@@ -12,8 +12,11 @@ use std::path::{Path, PathBuf};
 /// If the file can't be read or has a fault.
 pub fn of_folder(folder: &Path) -> Result<Option<Config>, JudgeError> {
     let path = folder.join(FILE_NAME);
-    if !path.exists() {
-        return Ok(None);
+    match path.try_exists() {
+        Ok(true) => {}
+        Ok(false) => return Ok(None),
+        // A configuration that can't be read must not turn a check off.
+        Err(source) => return Err(JudgeError::File { path, source }),
     }
     let mut config = Config::read(&text(&path)?, &path.to_string_lossy())?;
     config.lint.facts = config.lint.facts.map(|facts| folder.join(facts));
@@ -23,13 +26,14 @@ pub fn of_folder(folder: &Path) -> Result<Option<Config>, JudgeError> {
 /// The folder whose configuration is for a folder of migrations: the nearest one above it with a
 /// configuration or a `Cargo.toml`.
 pub fn nearest(migrations: &Path) -> Option<PathBuf> {
-    let absolute = std::path::absolute(migrations).ok()?;
+    // Without links and `..`, whose ancestors are others.
+    let absolute = fs::canonicalize(migrations).or_else(|_| std::path::absolute(migrations)).ok()?;
     let root = absolute
         .ancestors()
         .skip(1)
         .find(|folder| folder.join(FILE_NAME).exists() || folder.join("Cargo.toml").exists())?;
     // As a person would write it, if it is the working directory or below.
-    let here = std::env::current_dir().ok()?;
+    let here = std::env::current_dir().and_then(fs::canonicalize).ok()?;
     Some(root.strip_prefix(here).unwrap_or(root).to_owned())
 }
 

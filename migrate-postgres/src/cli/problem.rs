@@ -164,6 +164,7 @@ impl Problem {
                 RewriteProblem::NothingApplied => "nothing_applied",
                 RewriteProblem::Layout { .. } => "layout",
                 RewriteProblem::Exists { .. } => "exists",
+                RewriteProblem::NotAFile { .. } => "not_a_file",
                 RewriteProblem::Order { .. } => "order",
             },
             Problem::NotKept | Problem::KeptEarlier { .. } => "not_kept",

@@ -49,15 +49,27 @@ impl Refusing {
     /// The findings in the steps that apply a migration and have not begun yet.
     fn findings(&self, set: &Set, steps: &[Step<'_>]) -> Vec<RiskyStatement> {
         let begins = |step: &&Step<'_>| step.action == Action::Apply && !step.is_resumed;
-        let pending: Vec<_> = steps.iter().filter(begins).map(|step| &step.version).collect();
-        let Some(first) = pending.iter().filter_map(|version| set.position(version)).min() else {
-            return Vec::new();
-        };
-        let is_refused =
-            |finding: &&Finding| finding.risk >= self.risk && pending.contains(&&finding.version);
-        let judgement = judge_from(set, first, &self.allow);
+        let pending: Vec<&Version> = steps.iter().filter(begins).map(|step| &step.version).collect();
+        let judgement = judge_only(set, &pending, &self.allow);
+        let is_refused = |finding: &&Finding| finding.risk >= self.risk;
         judgement.findings.iter().filter(is_refused).map(|finding| statement(set, finding)).collect()
     }
+}
+
+/// Judges some migrations of a set, each group of neighbors as those of one run. The others are applied: what they
+/// made is in use, also where a run is out of order.
+fn judge_only(set: &Set, versions: &[&Version], allow: &[ConfiguredApproval]) -> Judgement {
+    let mut judgement = Judgement::default();
+    let mut positions: Vec<usize> = versions.iter().filter_map(|version| set.position(version)).collect();
+    positions.sort_unstable();
+    for group in positions.chunk_by(|one, next| one + 1 == *next) {
+        let is_of_group =
+            |finding: &Finding| set.position(&finding.version).is_some_and(|at| group.contains(&at));
+        let found = judge_from(set, group[0], allow);
+        judgement.findings.extend(found.findings.into_iter().filter(is_of_group));
+        judgement.approved.extend(found.approved.into_iter().filter(|of| is_of_group(&of.finding)));
+    }
+    judgement
 }
 
 /// Judges the migrations from an index on as those of one run.
@@ -87,12 +99,7 @@ impl Migrator {
     pub fn judge(&self, report: &Report) -> Judgement {
         let applied = report.steps.iter().filter(|step| step.action == Action::Apply);
         let applied: Vec<&Version> = applied.map(|step| &step.version).collect();
-        let first = applied.iter().filter_map(|version| self.set().position(version)).min();
-        let Some(first) = first else { return Judgement::default() };
-        let mut judgement = judge_from(self.set(), first, &self.approvals());
-        judgement.findings.retain(|finding| applied.contains(&&finding.version));
-        judgement.approved.retain(|approved| applied.contains(&&approved.finding.version));
-        judgement
+        judge_only(self.set(), &applied, &self.approvals())
     }
 }
 
@@ -105,6 +112,8 @@ fn statement(set: &Set, finding: &Finding) -> RiskyStatement {
 mod tests {
     use super::*;
     use migrate_core::plan::Up;
+    use migrate_core::{Migration, Script, SqlMigration};
+    use std::sync::Arc;
 
     /// A plan that is done, and must not be decided.
     #[derive(Debug)]
@@ -118,6 +127,23 @@ mod tests {
         fn decide<'s>(&self, _: &'s Set, _: &HistoryState, _: &Policies) -> Result<Steps<'s>, Refused> {
             panic!("a run with nothing to do decides nothing")
         }
+    }
+
+    #[test]
+    fn a_table_of_an_applied_migration_is_in_use_in_a_run_that_is_out_of_order() {
+        let texts = ["SELECT 1", "CREATE TABLE users (id int)", "CREATE INDEX i ON users (id)"];
+        let migrations = texts.iter().enumerate().map(|(at, text)| {
+            let script = Script::of_up_text(format!("{}.sql", at + 1), format!("{text};")).unwrap();
+            let version = Version::numeric((at + 1).to_string());
+            Arc::new(SqlMigration::new(version, (at + 1).to_string(), script)) as Arc<dyn Migration>
+        });
+        let set = Set::new("app", migrations.collect()).unwrap();
+        let version = |at: usize| set.get(at).unwrap().version();
+        let rules = |versions: &[&Version]| -> Vec<&str> {
+            judge_only(&set, versions, &[]).findings.iter().map(|finding| finding.rule.id).collect()
+        };
+        assert_eq!(rules(&[version(0), version(2)]), ["index-not-concurrent"]);
+        assert_eq!(rules(&[version(0), version(1), version(2)]), Vec::<&str>::new());
     }
 
     #[test]

@@ -84,6 +84,47 @@ async fn facts_tell_which_migrations_are_applied() {
     assert!(folder(&stage).contains("0003_email_constraint.up.sql"), "{}", folder(&stage));
 }
 
+#[tokio::test]
+async fn only_the_command_line_and_facts_about_the_set_tell_what_is_applied() {
+    let stage = Stage::new(&FILES).await;
+    let before = folder(&stage);
+    stage.write("migrate.toml", "[lint]\nsince = \"0001\"\n");
+    assert_ne!(stage.run("check --fix").code, 0, "since in the configuration tells what is judged");
+    // The facts know more than the configuration judges.
+    stage.write(
+        "facts.json",
+        "{\"format\": 1, \"server_version\": 16, \"positions\": {\"default\": \"0003\"}}",
+    );
+    stage.done("check --facts facts.json --fix");
+    stage.done("check --since 0001 --facts facts.json --fix");
+    stage
+        .write("facts.json", "{\"format\": 1, \"server_version\": 16, \"positions\": {\"other\": \"0003\"}}");
+    assert_ne!(stage.run("check --facts facts.json --fix").code, 0, "they are about another set");
+    assert_eq!(folder(&stage), before, "nothing is written");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_rewrite_that_can_not_be_written_changes_nothing() {
+    let stage = Stage::new(&[]).await;
+    stage.write("migrations/0001_a/up.sql", "CREATE TABLE t (a int, b int);");
+    stage.write("migrations/0002_b/up.sql", "CREATE INDEX t_a ON t (a); ALTER TABLE t ADD c int;");
+    stage.write("migrations/0003_c/up.sql", "SELECT 1;");
+    stage.write("migrations/0003_c/.idea/workspace.xml", "");
+    let before = folder(&stage);
+    let refused = stage.run("check --since 0001 --fix");
+    assert!(refused.code != 0 && refused.stderr.contains("0003_c/.idea"), "{}", refused.stderr);
+    assert_eq!(folder(&stage), before);
+    fs::remove_dir_all(stage.path().join("migrations/0003_c/.idea")).unwrap();
+    // A folder in the place of a text that is written: the other texts stay as they are.
+    fs::create_dir(stage.path().join("migrations/0002_b/.migrate-fix-1")).unwrap();
+    assert_ne!(stage.run("check --since 0001 --fix").code, 0);
+    assert!(folder(&stage).contains("0003_c/up.sql\nSELECT 1;"), "{}", folder(&stage));
+    fs::remove_dir(stage.path().join("migrations/0002_b/.migrate-fix-1")).unwrap();
+    stage.done("check --since 0001 --fix");
+    assert!(!folder(&stage).contains(".migrate-fix"), "{}", folder(&stage));
+}
+
 /// A layout, its files, and the paths of the files behind the first migration after the rewrite.
 type LayoutCase = (&'static str, &'static [File], &'static [&'static str]);
 

@@ -199,6 +199,30 @@ async fn values_that_a_narrower_type_excludes_are_counted() {
 }
 
 #[tokio::test]
+async fn not_a_number_fits_every_precision_and_a_table_may_have_any_name() {
+    let nan = "ALTER TABLE users ADD f float8 DEFAULT 'NaN';";
+    let key = "ALTER TABLE referenced ADD FOREIGN KEY (user_id) REFERENCES users;";
+    let database = database().await;
+    let table =
+        "CREATE TABLE referenced (id int PRIMARY KEY, user_id int); INSERT INTO referenced VALUES (1, 99);";
+    let set = [
+        ("1_shop.sql", SHOP),
+        ("2_nan.sql", nan),
+        ("3_table.sql", table),
+        ("4_f.sql", "ALTER TABLE users ALTER f TYPE numeric(10, 2);"),
+        ("5_key.sql", key),
+    ];
+    migrator(&set[..3]).run(database.url()).await.unwrap();
+    let preflight = migrator(&set).preflight(database.url()).await.unwrap();
+    let found = preflight.findings.into_iter().filter(|finding| finding.check == Check::Data);
+    let found: Vec<_> = found.map(|finding| (finding.verdict, finding.found)).collect();
+    let orphan =
+        "5_key.sql:1: 1 row of referenced references a missing row of public.users in user_id (id: 1)";
+    let passed = "no row stands in the way (1 question asked)";
+    assert_eq!(found, [(Verdict::Stop, orphan.to_owned()), (Verdict::Pass, passed.to_owned())]);
+}
+
+#[tokio::test]
 async fn a_table_without_a_primary_key_shows_where_its_rows_are() {
     let equal = "1 row of logs has the (line) of another one (ctid: (0,2))";
     assert_eq!(rows("ALTER TABLE logs ADD UNIQUE (line);").await, [equal]);

@@ -191,6 +191,17 @@ enum Conversion {
     Computed,
 }
 
+/// True if `USING` computes the values, other than by a cast of the column to its new type.
+pub(in crate::sql) fn is_computed(
+    using: Option<Fragment<'_>>,
+    type_name: &TypeName<'_>,
+    column: &str,
+    facts: &Facts,
+) -> bool {
+    let new = NewType { type_name, collation: None, using };
+    new.conversion(facts, column) == Conversion::Computed
+}
+
 impl NewType<'_, '_> {
     fn conversion(&self, facts: &Facts, column: &str) -> Conversion {
         let Some(using) = self.using else { return Conversion::OfTypes };

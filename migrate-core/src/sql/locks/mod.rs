@@ -21,6 +21,7 @@ mod partition;
 mod types;
 mod volatile;
 
+pub(in crate::sql) use column::is_computed;
 pub use held::{Held, HeldLocks};
 pub(crate) use loss::changes_all;
 pub use loss::{Loss, LossKind, losses, losses_of};

@@ -87,7 +87,16 @@ fn of_table(alter: &AlterRelation<'_>, facts: &Facts, not_valid: &mut NotValid) 
             Action::ValidateConstraint { name } => subject.of_validation(&name.folded(), not_valid),
             _ => Vec::new(),
         };
-        found.extend(rows.into_iter().map(|rows| Found {
+        // The statement itself makes the values of a column that another of its actions adds or converts.
+        let is_known = |rows: &FailingRows| {
+            let columns = rows.columns();
+            !alter.actions.iter().any(|other| {
+                !std::ptr::eq(other, action)
+                    && super::made_column(&other.kind)
+                        .is_some_and(|made| columns.iter().any(|column| made.folded() == *column))
+            })
+        };
+        found.extend(rows.into_iter().filter(is_known).map(|rows| Found {
             table: table.clone(),
             written: alter.relation.name.written(),
             only: alter.relation.only,
@@ -128,7 +137,7 @@ impl Subject<'_> {
             }
             ColumnChange::SetType { type_name, using, .. } => {
                 let old = known.and_then(|column| column.data_type.as_ref());
-                let limit = Limit::of(type_name, old, *using, column)?;
+                let limit = Limit::of(type_name, old, *using, &name, self.facts)?;
                 Some(FailingRows::Misfit {
                     column: name,
                     type_name: SqlType::of(type_name).to_string(),

@@ -1,7 +1,8 @@
 //! The values that fit a column's new type.
 
-use crate::sql::facts::SqlType;
-use crate::sql::statement::{Fragment, Name, TypeName};
+use crate::sql::facts::{Facts, SqlType};
+use crate::sql::locks::is_computed;
+use crate::sql::statement::{Fragment, TypeName};
 
 /// The values that fit a column's new type. A null always does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,16 +35,18 @@ impl Limit {
         new: &TypeName<'_>,
         old: Option<&SqlType>,
         using: Option<Fragment<'_>>,
-        column: &Name<'_>,
+        column: &str,
+        facts: &Facts,
     ) -> Option<Limit> {
-        if new.is_array || using.is_some_and(|using| !is_cast(using, column)) {
+        if new.is_array || is_computed(using, new, column, facts) {
             return None;
         }
         let base = new.base();
         let old = old?;
         let (old_base, old_size) = old.element()?;
+        // A negative scale is no `u32`; nothing is asked about it.
         let modifiers: Vec<u32> =
-            new.modifiers.iter().filter_map(|digit| digit.text().parse().ok()).collect();
+            new.modifiers.iter().map(|digits| digits.text().parse().ok()).collect::<Option<_>>()?;
         let is_text = TEXTS.contains(&old_base);
         if TEXTS.contains(&&*base) {
             // A cast of one's own would cut the text.
@@ -70,13 +73,4 @@ impl Limit {
             _ => None,
         }
     }
-}
-
-/// True for the column itself and for a cast of it to any type: `c`, `c::int`.
-fn is_cast(using: Fragment<'_>, column: &Name<'_>) -> bool {
-    let text = using.text().trim().trim_start_matches('(');
-    let rest = text.strip_prefix(column.written()).unwrap_or("no");
-    let rest = rest.trim().trim_end_matches(')').trim();
-    rest.is_empty()
-        || rest.strip_prefix("::").is_some_and(|of| !of.contains(['+', '-', '*', '/', '|', '\'', '[']))
 }

@@ -14,7 +14,7 @@ pub use fit::Limit;
 
 use super::facts::{Facts, ObjectName, Relation};
 use super::locks::{LockMode, Locks, locks_with};
-use super::statement::{AlterActionKind, ColumnChange, LexedStatement, ParsedStatement, StatementKind};
+use super::statement::{AlterActionKind, ColumnChange, LexedStatement, Name, ParsedStatement, StatementKind};
 use super::{TokenKind, tokens};
 use std::collections::BTreeMap;
 
@@ -209,18 +209,19 @@ impl Probes {
         let StatementKind::AlterRelation(alter) = &parsed.kind else { return };
         let table = find::object(&alter.relation.name, facts);
         for action in &alter.actions {
-            let column = match &action.kind {
-                AlterActionKind::AddColumn { column, .. } => &column.name,
-                AlterActionKind::AlterColumn {
-                    column: Some(column),
-                    change: ColumnChange::SetType { .. },
-                    ..
-                } => column,
-                AlterActionKind::RenameColumn { to, .. } => to,
-                _ => continue,
-            };
+            let Some(column) = made_column(&action.kind) else { continue };
             self.changed.insert((table.clone(), column.folded().into_owned()), place.to_owned());
         }
+    }
+}
+
+/// The column that an action adds, converts or renames.
+fn made_column<'a, 't>(action: &'a AlterActionKind<'t>) -> Option<&'a Name<'t>> {
+    match action {
+        AlterActionKind::AddColumn { column, .. } => Some(&column.name),
+        AlterActionKind::AlterColumn { column, change: ColumnChange::SetType { .. } } => column.as_ref(),
+        AlterActionKind::RenameColumn { to, .. } => Some(to),
+        _ => None,
     }
 }
 

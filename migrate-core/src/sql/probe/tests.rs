@@ -120,7 +120,18 @@ fn values_that_do_not_fit_stand_in_the_way_of_a_type() {
     assert_eq!(change("n", "numeric(5, 2)"), misfit("n", "numeric(5,2)", digits));
     assert_eq!(change("email", "int USING email::int"), misfit("email", "int4", Limit::Input));
     assert_eq!(change("email", "int USING length(email)"), []);
+    assert_eq!(change("email", "int USING email::boolean::int"), []);
+    assert_eq!(change("n", "smallint USING n::int % 100"), []);
+    assert_eq!(change("n", "numeric(3, -2)"), []);
     assert_eq!(change("id", "bigint"), []);
+}
+
+#[test]
+fn a_column_that_the_statement_itself_makes_is_not_asked_about() {
+    assert_eq!(rows("ALTER TABLE orders ADD u int, ADD FOREIGN KEY (u) REFERENCES users"), []);
+    assert_eq!(rows("ALTER TABLE users ADD c int DEFAULT 1, ALTER c SET NOT NULL"), []);
+    let change = rows("ALTER TABLE users ALTER n TYPE int, ADD CHECK (n > 0)");
+    assert_eq!(change, misfit("n", "int4", Limit::Range(i32::MIN.into(), i32::MAX.into())));
 }
 
 #[test]

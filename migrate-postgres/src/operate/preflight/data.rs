@@ -243,11 +243,11 @@ fn condition(probe: &Probe, rows: &FailingRows) -> String {
             let equal = columns.iter().zip(referenced_columns);
             let equal: Vec<String> = equal
                 .map(|(column, referenced)| {
-                    format!("referenced.{} = {}", quote_ident(referenced), own(column))
+                    format!("migrate_referenced.{} = {}", quote_ident(referenced), own(column))
                 })
                 .collect();
             let missing = format!(
-                "NOT EXISTS (SELECT FROM {} AS referenced WHERE {})",
+                "NOT EXISTS (SELECT FROM {} AS migrate_referenced WHERE {})",
                 qualified(references),
                 equal.join(" AND ")
             );
@@ -267,7 +267,10 @@ fn outside(column: &str, type_name: &str, limit: &Limit) -> String {
             format!("round({column}::numeric) NOT BETWEEN ({first})::numeric AND ({last})::numeric")
         }
         Limit::Digits { whole, scale } => {
-            format!("abs(round({column}::numeric, {scale})) >= 10::numeric ^ {whole}")
+            // NaN fits every precision, and sorts behind all numbers.
+            format!(
+                "{column}::numeric <> 'NaN' AND abs(round({column}::numeric, {scale})) >= 10::numeric ^ {whole}"
+            )
         }
         Limit::Input => format!("NOT pg_input_is_valid({column}::text, {})", quote_literal(type_name)),
         _ => "false".to_owned(),

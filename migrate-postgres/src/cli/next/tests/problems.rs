@@ -106,6 +106,7 @@ each! { is_rewrite, unwritten, RewriteProblem:
     RewriteProblem::NothingApplied => RewriteProblem::NothingApplied;
     RewriteProblem::Layout { .. } => RewriteProblem::Layout { layout: "Rails".to_owned() };
     RewriteProblem::Exists { .. } => RewriteProblem::Exists { path: "0003_b_index.up.sql".to_owned() };
+    RewriteProblem::NotAFile { .. } => RewriteProblem::NotAFile { path: "0003_c/.idea".to_owned() };
     RewriteProblem::Order { .. } =>
         RewriteProblem::Order { found: "10_b_index, 9_b".to_owned(), expected: "9_b, 10_b_index".to_owned() };
 }

@@ -160,7 +160,17 @@ impl Args {
         let directory = read(folder, reading)?;
         let layout = directory.layout;
         let set = Set::from(directory).named(name.to_owned());
-        let options = self.config(folder)?.options(&set)?;
+        let mut config = self.config(folder)?;
+        if self.since.is_none() {
+            // The project's `since` tells what is judged, and more than that may be applied.
+            config.since = Since::Unset;
+        }
+        let mut options = config.options(&set)?;
+        // The later of the two, where both the command line and the facts tell.
+        let last = options.applied(&set).max(options.included_in_facts(&set));
+        if let Some(last) = last.and_then(|count| set.get(count.checked_sub(1)?)) {
+            options.since = Some(last.version().clone());
+        }
         let rewriting =
             Rewriting { folder, layout, set: &set, options: &options, reading, only_diff: self.diff };
         rewriting.run(folder::collect(folder)?)

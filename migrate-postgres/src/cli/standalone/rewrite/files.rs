@@ -98,7 +98,10 @@ impl Files<'_> {
         match (verify, texts.verify) {
             (Some(path), Some(text)) => drop(files.insert(path, text.into_bytes())),
             (Some(path), None) => drop(files.remove(&path)),
-            (None, Some(_)) => files.extend(new.into_iter().filter(|(path, _)| path.contains("verify"))),
+            (None, Some(_)) => files.extend(
+                new.into_iter()
+                    .filter(|(path, _)| path.ends_with(".verify.sql") || path.ends_with("/verify.sql")),
+            ),
             (None, None) => {}
         }
         Ok(files)

@@ -15,10 +15,12 @@ use migrate_core::directory::Directory;
 use migrate_core::directory::source::SourceFile;
 use migrate_core::lint::LintOptions;
 use migrate_core::lint::fix::{Rewrite, rewrites};
+use migrate_core::sql::facts::Facts;
 use migrate_core::{FolderError, Layout, Set};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 /// The files of a folder, by path.
 type Contents = BTreeMap<String, Vec<u8>>;
@@ -42,20 +44,31 @@ struct Changes {
 
 impl Rewriting<'_> {
     pub(super) fn run(&self, sources: Vec<SourceFile>) -> Result<Answer, Problem> {
-        if self.options.since.is_none() && self.options.facts.is_none() {
+        if !self.knows_what_is_applied() {
             return Err(RewriteProblem::NothingApplied.into());
         }
         let rewrites = rewrites(self.set, self.options).map_err(migrate_core::config::JudgeError::from)?;
-        let before = contents(self.folder, sources)?;
+        let (before, others) = contents(self.folder, sources)?;
         let versions = versions::assign(self.set, self.layout, self.options, &rewrites)?;
         let after =
             Files { layout: self.layout, before: &before }.rewritten(self.set, &rewrites, &versions)?;
         self.check(&after, &versions)?;
         let changes = Changes { before, after };
+        changes.check_moved(&others)?;
         if !self.only_diff {
             changes.write(self.folder)?;
         }
         Ok(page::answer(self, &rewrites, &changes))
+    }
+
+    /// True if `--since` or the facts tell. Facts that do not name the set may be about a database where another
+    /// name, or another tool, has applied it; only those of an empty database say that nothing is applied.
+    fn knows_what_is_applied(&self) -> bool {
+        let names_set = |facts: &Facts| {
+            facts.positions.contains_key(self.set.name())
+                || facts.positions.is_empty() && facts.relations.is_empty()
+        };
+        self.options.since.is_some() || self.options.facts.as_deref().is_some_and(names_set)
     }
 
     /// Reads the result as the folder would be read: it has to be a set with the migrations in their order.
@@ -75,17 +88,22 @@ impl Rewriting<'_> {
     }
 }
 
-/// The contents of the files, those that no layout reads included: they may move with a folder.
-fn contents(folder: &Path, sources: Vec<SourceFile>) -> Result<Contents, Problem> {
-    let mut contents = Contents::new();
-    for SourceFile { path, bytes } in sources.into_iter().filter(|file| !file.path.ends_with('/')) {
+/// The contents of the files, those that no layout reads included: they may move with a folder. Then the paths that
+/// are no files: folders and dangling links.
+fn contents(folder: &Path, sources: Vec<SourceFile>) -> Result<(Contents, Vec<String>), Problem> {
+    let (mut contents, mut others) = (Contents::new(), Vec::new());
+    for SourceFile { path, bytes } in sources {
         let whole = folder.join(&path);
-        let is_unread = bytes.is_empty() && whole.is_file();
+        if path.ends_with('/') || !whole.is_file() {
+            others.push(path);
+            continue;
+        }
+        let is_unread = bytes.is_empty();
         let failed = |source| Problem::File { what: "read", path: whole.clone(), source };
         let bytes = if is_unread { fs::read(&whole).map_err(failed)? } else { bytes.into_owned() };
         contents.insert(path, bytes);
     }
-    Ok(contents)
+    Ok((contents, others))
 }
 
 fn names(directory: &Directory) -> Vec<&str> {
@@ -93,15 +111,39 @@ fn names(directory: &Directory) -> Vec<&str> {
 }
 
 impl Changes {
-    /// Writes the changed files, then removes the files that are gone.
+    /// Only files are moved: a migration's folder with anything else in it would stay behind.
+    fn check_moved(&self, others: &[String]) -> Result<(), RewriteProblem> {
+        let top = |path: &str| path.split_once('/').map(|(folder, _)| folder.to_owned());
+        let kept: BTreeSet<String> = self.after.keys().filter_map(|path| top(path)).collect();
+        let is_moved = |path: &&String| {
+            let folder = top(path);
+            folder.is_some_and(|folder| {
+                !kept.contains(&folder) && self.before.keys().any(|path| top(path).as_ref() == Some(&folder))
+            })
+        };
+        match others.iter().find(is_moved) {
+            Some(path) => Err(RewriteProblem::NotAFile { path: path.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the changed files, then removes the files that are gone. The new texts are complete on the disk beside
+    /// their places before the first file is replaced, so that a failure loses no text.
     fn write(&self, folder: &Path) -> Result<(), Problem> {
-        for (path, bytes) in self.after.iter().filter(|(path, bytes)| self.before.get(*path) != Some(bytes)) {
-            let path = folder.join(path);
-            let failed = |source| Problem::File { what: "write", path: path.clone(), source };
-            if let Some(parent) = path.parent() {
-                fs::create_dir_all(parent).map_err(failed)?;
+        let mut written = Vec::new();
+        if let Err(problem) = self.write_beside(folder, &mut written) {
+            for (beside, _) in written {
+                let _is_gone = fs::remove_file(beside);
             }
-            fs::write(&path, bytes).map_err(failed)?;
+            return Err(problem);
+        }
+        // From the last one on: most texts move up by a version.
+        for (beside, path) in written.iter().rev() {
+            fs::rename(beside, path).map_err(|source| Problem::File {
+                what: "replace",
+                path: path.clone(),
+                source,
+            })?;
         }
         for path in self.before.keys().filter(|path| !self.after.contains_key(*path)) {
             let path = folder.join(path);
@@ -114,6 +156,21 @@ impl Changes {
             if let Some(parent) = path.parent().filter(|parent| *parent != folder) {
                 let _is_empty = fs::remove_dir(parent);
             }
+        }
+        Ok(())
+    }
+
+    /// Writes each changed text to a hidden file beside its place; returns both paths.
+    fn write_beside(&self, folder: &Path, written: &mut Vec<(PathBuf, PathBuf)>) -> Result<(), Problem> {
+        for (path, bytes) in self.after.iter().filter(|(path, bytes)| self.before.get(*path) != Some(bytes)) {
+            let path = folder.join(path);
+            let failed = |source| Problem::File { what: "write", path: path.clone(), source };
+            let parent = path.parent().unwrap_or(folder);
+            fs::create_dir_all(parent).map_err(failed)?;
+            let beside = parent.join(format!(".migrate-fix-{}", written.len() + 1));
+            written.push((beside.clone(), path.clone()));
+            let mut file = fs::File::create(&beside).map_err(failed)?;
+            file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
         }
         Ok(())
     }

@@ -19,6 +19,11 @@ pub(crate) enum RewriteProblem {
         /// The path.
         path: String,
     },
+    /// A migration's folder that moves holds something other than files.
+    NotAFile {
+        /// The path.
+        path: String,
+    },
     /// The layout would read the new files in another order.
     Order {
         /// The order in which they would be read.
@@ -38,6 +43,12 @@ impl Explain for RewriteProblem {
             RewriteProblem::Exists { path } => {
                 write!(f, "`{path}` exists, and a new file would have its name")
             }
+            RewriteProblem::NotAFile { path } => {
+                write!(
+                    f,
+                    "the migration of `{path}` gets another version, and `{path}` is not a file that can be moved"
+                )
+            }
             RewriteProblem::Order { found, expected } => {
                 write!(f, "the new files would be read in another order: {found}; intended is {expected}")
             }
@@ -56,6 +67,9 @@ impl Explain for RewriteProblem {
             }
             RewriteProblem::Layout { .. } => Advice::fix("write the scripts by hand"),
             RewriteProblem::Exists { .. } => Advice::fix("rename that file"),
+            RewriteProblem::NotAFile { .. } => {
+                Advice::fix("move it out of the folder, and repeat the command")
+            }
             RewriteProblem::Order { .. } => {
                 Advice::fix("give the migrations versions of the same length, and repeat the command")
             }
