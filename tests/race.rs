@@ -1,11 +1,13 @@
 //! Many replicas that boot at the same time.
 
-use migrate_postgres::testing::{self, Database, Server};
+use migrate_postgres::testing::{Database, Server};
 use migrate_postgres::{LockKind, Migrator, Set};
 use migrate_tests::sets::{Folder, folder_of};
 use std::collections::VecDeque;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
 use tokio_postgres::Client;
 
 const URL: &str = "MIGRATE_RACE_URL";
@@ -86,12 +88,18 @@ async fn assert_done(database: &Database, folder: &Folder) {
     assert!(Migrator::new(set).run(database.url()).await.unwrap().is_noop());
 }
 
+/// A crowd takes up to two connections for each of its replicas.
 fn server() -> &'static Server {
-    testing::server().unwrap()
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| Server::builder().setting("max_connections", "300").start().unwrap())
 }
+
+/// One crowd at a time: the server has connections for one, and so has the machine.
+static CROWD: Mutex<()> = Mutex::const_new(());
 
 /// Sixty-four replicas boot at once: one migrates, the others wait.
 async fn race(lease: bool) {
+    let _alone = CROWD.lock().await;
     let database = server().database().await.unwrap();
     let folder = migrations();
     let replicas: Vec<Child> = (0..64).map(|_| replica(database.url(), &folder, lease)).collect();
@@ -109,6 +117,7 @@ async fn race(lease: bool) {
 /// Of sixty-four replicas, a third are killed at random times and restarted, as a supervisor would, until
 /// they boot.
 async fn race_and_kill(lease: bool) {
+    let _alone = CROWD.lock().await;
     let database = server().database().await.unwrap();
     let folder = migrations();
     let mut waiting: VecDeque<(Child, Option<Instant>)> = VecDeque::new();
