@@ -6,6 +6,9 @@ pub mod pgbouncer;
 pub mod proxy;
 pub mod rustc;
 pub mod sets;
+mod spread;
+
+pub use spread::spread;
 
 /// Reports on standard error that a test is skipped because the machine lacks something. (The test's own
 /// output would not show, because it passes.)

@@ -36,9 +36,4 @@ impl Sample {
     async fn catalog(&self) -> Catalog {
         Catalog::read(&self.client, &Scope::database()).await.unwrap()
     }
-
-    /// True if the server has this major version or a newer one.
-    fn is_at_least(&self, major: u32) -> bool {
-        testing::server().unwrap().version_num() >= major * 10_000
-    }
 }

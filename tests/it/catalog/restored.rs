@@ -6,6 +6,7 @@ use migrate_postgres::drift::Comparison;
 use migrate_postgres::testing::{self, Database};
 use migrate_postgres::{Migrator, Set};
 use migrate_tests::sets::{Scripts, set};
+use migrate_tests::{skipped, spread};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -110,28 +111,33 @@ struct Programs {
     restore: PathBuf,
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_that_was_dumped_and_restored_has_no_drift_whatever_is_in_it() {
-    let server = testing::server().unwrap();
-    let programs = server
+#[test]
+fn a_database_that_was_dumped_and_restored_has_no_drift_whatever_is_in_it() {
+    let programs = testing::server()
+        .unwrap()
         .bin_dir()
         .map(|bin| Programs { dump: bin.join("pg_dump"), restore: bin.join("pg_restore") })
         .filter(|programs| programs.dump.exists() && programs.restore.exists());
-    let Some(programs) = programs else {
-        return eprintln!("no pg_dump beside the server: nothing was tested");
-    };
+    let Some(programs) = programs else { return skipped("pg_dump and pg_restore beside the server") };
     let corpus = corpus();
     assert!(corpus.len() > 20, "{}", corpus.len());
-    for (what, set) in corpus {
-        let (original, restored) = (server.database().await.unwrap(), server.database().await.unwrap());
-        let migrator = Migrator::new(set);
-        // Some folders fail on purpose; their effects up to the failure count.
-        let run = migrator.run(original.url()).await;
-        assert!(run.is_ok() || Path::new(&what).is_dir(), "{what}: {run:?}");
-        restore(&programs, &original, &restored);
-        let drift = migrator.drift(restored.url(), &Comparison::new().with_privileges()).await.unwrap();
-        assert!(drift.is_none(), "{what}: {drift}");
-        original.close().await.unwrap();
-        restored.close().await.unwrap();
-    }
+    spread(&corpus, async |corpus: Vec<&(String, Set)>| {
+        for (what, set) in corpus {
+            assert_no_drift(&programs, what, set).await;
+        }
+    });
+}
+
+async fn assert_no_drift(programs: &Programs, what: &str, set: &Set) {
+    let server = testing::server().unwrap();
+    let (original, restored) = (server.database().await.unwrap(), server.database().await.unwrap());
+    let migrator = Migrator::new(set.clone());
+    // Some folders fail on purpose; their effects up to the failure count.
+    let run = migrator.run(original.url()).await;
+    assert!(run.is_ok() || Path::new(what).is_dir(), "{what}: {run:?}");
+    restore(programs, &original, &restored);
+    let drift = migrator.drift(restored.url(), &Comparison::new().with_privileges()).await.unwrap();
+    assert!(drift.is_none(), "{what}: {drift}");
+    original.close().await.unwrap();
+    restored.close().await.unwrap();
 }
