@@ -6,6 +6,7 @@
 //! which re-exports the items they need.
 
 pub mod advice;
+pub mod backfill;
 pub mod build;
 pub mod config;
 pub mod directory;

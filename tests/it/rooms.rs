@@ -10,8 +10,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms of `migrate-core`, from the ground up.
-const CORE: [&str; 11] =
-    ["display", "advice", "sql", "set", "directory", "history", "plan", "lint", "config", "render", "engine"];
+const CORE: [&str; 12] = [
+    "display",
+    "advice",
+    "sql",
+    "set",
+    "backfill",
+    "directory",
+    "history",
+    "plan",
+    "lint",
+    "config",
+    "render",
+    "engine",
+];
 
 /// The rooms of `migrate-postgres`, from the ground up.
 const POSTGRES: [&str; 19] = [

@@ -34,6 +34,12 @@ pub enum Call {
     Adopt,
     /// Compare with the schema that a run recorded.
     DriftKept,
+    /// Continue a backfill that stopped, and try the rows again that it has set aside.
+    #[non_exhaustive]
+    RetryBackfill {
+        /// The version of its migration.
+        version: String,
+    },
     /// Watch the migration folder in `build.rs`.
     WatchFolder,
 }
@@ -49,6 +55,11 @@ impl Call {
         Call::Applied { migration: migration.into() }
     }
 
+    /// The call that continues a backfill that stopped.
+    pub fn retry_backfill(version: impl Into<String>) -> Call {
+        Call::RetryBackfill { version: version.into() }
+    }
+
     /// The identifier for JSON.
     pub fn word(&self) -> &'static str {
         match self {
@@ -62,6 +73,7 @@ impl Call {
             Call::Baseline => "baseline",
             Call::Adopt => "adopt",
             Call::DriftKept => "drift_kept",
+            Call::RetryBackfill { .. } => "retry_backfill",
             Call::WatchFolder => "watch_folder",
         }
     }
@@ -80,6 +92,7 @@ impl Call {
             Call::Baseline => "baseline".to_owned(),
             Call::Adopt => "adopt".to_owned(),
             Call::DriftKept => "drift_since_snapshot".to_owned(),
+            Call::RetryBackfill { version } => format!("steer_backfill({version:?}, BackfillAction::Retry)"),
             Call::WatchFolder => "migrate_postgres::build::watch(\"migrations\")".to_owned(),
         }
     }
@@ -98,6 +111,7 @@ impl Call {
             Call::Baseline => "baseline VERSION".to_owned(),
             Call::Adopt => "adopt".to_owned(),
             Call::DriftKept => "drift --kept".to_owned(),
+            Call::RetryBackfill { version } => format!("backfill retry {version}"),
             Call::WatchFolder => return None,
         })
     }

@@ -149,6 +149,9 @@ impl Call {
             }
             Call::Adopt => CommandLine::new(["adopt", "--dry-run"], "shows what would be taken over"),
             Call::DriftKept => CommandLine::new(["drift", "--kept"], "compares with the recorded schema"),
+            Call::RetryBackfill { version } => {
+                CommandLine::new(["backfill", "retry", version], "lets it go on where it stopped")
+            }
             // Only the user knows the version.
             Call::Baseline | Call::WatchFolder => return Vec::new(),
         };

@@ -58,6 +58,7 @@ fn calls() -> Vec<Call> {
         Call::Baseline,
         Call::Adopt,
         Call::DriftKept,
+        Call::retry_backfill("0002"),
         Call::WatchFolder,
     ];
     for call in &calls {
@@ -72,6 +73,7 @@ fn calls() -> Vec<Call> {
             | Call::Baseline
             | Call::Adopt
             | Call::DriftKept
+            | Call::RetryBackfill { .. }
             | Call::WatchFolder => {}
         }
     }

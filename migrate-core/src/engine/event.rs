@@ -1,5 +1,6 @@
 //! Events: the progress of a run as it happens.
 
+use crate::backfill::BackfillEvent;
 use crate::display::printable::Printable;
 use crate::engine::Holder;
 use crate::engine::error::Failure;
@@ -167,6 +168,8 @@ pub enum Event<'a> {
         /// The error.
         error: &'a (dyn std::error::Error + 'static),
     },
+    /// An event of a backfill, which runs after the run that began it.
+    Backfill(&'a BackfillEvent<'a>),
     /// The run succeeded.
     #[non_exhaustive]
     Finished {
@@ -452,6 +455,7 @@ impl Event<'_> {
             Event::StepDone { step, number, of } => write!(f, "{number} of {of}: {step}"),
             Event::Failed { failure } => write!(f, "{failure}"),
             Event::Stopped { error } => write!(f, "{error}"),
+            Event::Backfill(event) => write!(f, "{event}"),
             Event::Finished { report } => write!(f, "{report}"),
         }
     }

@@ -1,6 +1,8 @@
 //! The history in a PostgreSQL database.
 
 mod attempt;
+#[allow(dead_code, reason = "the runner of backfills comes next")]
+pub(crate) mod backfill_table;
 #[cfg_attr(not(feature = "histories"), allow(dead_code, reason = "no other tool's table is kept then"))]
 pub(crate) mod checkpoint_table;
 mod cursor;
