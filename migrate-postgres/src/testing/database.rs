@@ -7,7 +7,7 @@ use std::{io, process, thread};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, Error, NoTls};
 
-use super::fresh::{Keeper, Schema, in_schema, options};
+use super::fresh::{Keeper, Schema, copy_strategy, in_schema, options};
 use super::shared::Lease;
 use super::url::{self, Secret};
 use super::{Server, TestingError};
@@ -52,7 +52,9 @@ impl Database {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         loop {
             let name = format!("migrate_test_{}_{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-            let sql = format!("CREATE DATABASE {} TEMPLATE template0", quote_ident(&name));
+            // A server that was started here has no `fsync`.
+            let strategy = copy_strategy(server.version_num(), server.pid().is_some());
+            let sql = format!("CREATE DATABASE {} TEMPLATE template0{strategy}", quote_ident(&name));
             match run(server.admin(), "create", &name, &[sql]).await {
                 Ok(()) => {}
                 // Left by a process with the same pid on another machine, or long ago.

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio_postgres::{Client, Config, NoTls};
 
 use super::key::Key;
-use super::name;
+use super::{copy_strategy, name};
 use crate::testing::TestingError;
 use crate::testing::database::connect_error;
 
@@ -75,10 +75,7 @@ impl Keeper {
         if !may_create {
             return Err(TestingError::NoCreateDb { role });
         }
-        // `file_copy` copies files between two checkpoints. If checkpoints are cheap, it takes half the time
-        // of a copy through WAL, the default since 15; if they wait for a disk, it takes several times as
-        // long.
-        let strategy = if version_num >= 150_000 && fsync == "off" { " STRATEGY file_copy" } else { "" };
+        let strategy = copy_strategy(version_num, fsync == "off");
         Ok(Arc::new(Keeper {
             runtime,
             admin,
