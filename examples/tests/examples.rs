@@ -6,6 +6,11 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+/// The example with a test of its own.
+#[allow(dead_code, reason = "its main function is run as a program")]
+#[path = "../lint/main.rs"]
+mod lint;
+
 /// The example as built by `cargo test`.
 fn example(name: &str) -> Command {
     let test = env::current_exe().unwrap();
@@ -30,6 +35,19 @@ fn quickstart_shows_what_was_done_and_a_boot_with_nothing_to_do() {
     assert!(output.contains("applied 3 migrations in "), "{output}");
     assert!(output.contains(": nothing to do; at 0003_index_posts (3 applied)"), "{output}");
     assert!(output.lines().any(|line| line.starts_with("│ 0002_create_posts ")), "{output}");
+}
+
+#[test]
+fn lint_shows_what_is_accepted_and_what_is_denied() {
+    let output = output("lint");
+    let accepted: Vec<&str> = output.lines().filter(|line| line.starts_with("accepted: ")).collect();
+    assert_eq!(accepted.len(), 2, "{output}");
+    assert!(accepted[0].ends_with(": unused since 2.0, and exported to the archive"), "{output}");
+    assert!(accepted[1].contains("a migration grants a privilege"), "{output}");
+    assert!(
+        output.contains("careful[") && output.contains(" 1 | ALTER TABLE users ADD country text;"),
+        "{output}"
+    );
 }
 
 #[test]
