@@ -304,7 +304,7 @@ fn narrows(old: &SqlType, new: &SqlType) -> Option<&'static str> {
             (!grows).then_some(TOO_LONG)
         }
         ("numeric", "numeric") => {
-            let scale = |modifiers: &[u32]| modifiers.get(1).copied().unwrap_or(0);
+            let scale = |modifiers: &[i32]| modifiers.get(1).copied().unwrap_or(0);
             let is_cut = !new.modifiers.is_empty()
                 && (old.modifiers.is_empty() || scale(&new.modifiers) < scale(&old.modifiers));
             is_cut.then_some("values are rounded")
@@ -316,7 +316,7 @@ fn narrows(old: &SqlType, new: &SqlType) -> Option<&'static str> {
         ("timestamptz" | "timestamp", "timestamptz" | "timestamp")
         | ("time", "time")
         | ("timetz", "timetz" | "time") => {
-            let precision = |modifiers: &[u32]| modifiers.first().copied().unwrap_or(6);
+            let precision = |modifiers: &[i32]| modifiers.first().copied().unwrap_or(6);
             (precision(&new.modifiers) < precision(&old.modifiers))
                 .then_some("values lose fractional seconds")
         }
@@ -327,7 +327,7 @@ fn narrows(old: &SqlType, new: &SqlType) -> Option<&'static str> {
 /// The catalog name of a type, and its modifiers.
 struct TypeParts {
     base: String,
-    modifiers: Vec<u32>,
+    modifiers: Vec<i32>,
 }
 
 fn parts(written: &str) -> Option<TypeParts> {

@@ -230,6 +230,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("drop-sequence", "DROP SEQUENCE sq", "CREATE SEQUENCE z; DROP SEQUENCE z"),
     ("drop-extension", "DROP EXTENSION hstore", "CREATE EXTENSION hstore"),
     ("type-narrows", "ALTER TABLE t ALTER d TYPE numeric(10,1)", "ALTER TABLE t ALTER d TYPE numeric(12,2)"),
+    ("type-narrows", "ALTER TABLE t ALTER d TYPE numeric(10,-2)", "ALTER TABLE t ALTER d TYPE numeric(13,2)"),
     (
         "type-narrows",
         "ALTER TABLE t ALTER e TYPE date USING e::date",

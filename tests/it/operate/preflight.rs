@@ -189,6 +189,41 @@ async fn rows_that_a_pending_constraint_excludes_are_counted_and_three_are_named
 }
 
 #[tokio::test]
+async fn half_a_key_stands_in_the_way_of_match_full_and_a_value_in_that_of_a_domain() {
+    let tables = "\
+        CREATE TABLE pairs (a int, b int, PRIMARY KEY (a, b)); INSERT INTO pairs VALUES (1, 1); \
+        CREATE TABLE refs (id int PRIMARY KEY, a int, b int); \
+        INSERT INTO refs VALUES (1, 1, 1), (2, NULL, NULL), (3, 1, NULL), (4, 1, 2); \
+        CREATE DOMAIN code AS text; CREATE TABLE coded (id int PRIMARY KEY, value int, c code); \
+        INSERT INTO coded VALUES (1, 5, 'A'), (2, 5, ''), (3, 5, NULL);";
+    let set = [
+        ("1_tables.sql", tables),
+        ("2_full.sql", "ALTER TABLE refs ADD FOREIGN KEY (a, b) REFERENCES pairs MATCH FULL;"),
+        ("3_simple.sql", "ALTER TABLE refs ADD FOREIGN KEY (a, b) REFERENCES pairs;"),
+        ("4_value.sql", "ALTER DOMAIN code ADD CHECK (VALUE <> '');"),
+        ("5_null.sql", "ALTER DOMAIN code SET NOT NULL;"),
+    ];
+    let database = database().await;
+    migrator(&set[..1]).run(database.url()).await.unwrap();
+    let preflight = migrator(&set).preflight(database.url()).await.unwrap();
+    let found = preflight.findings.into_iter().filter(|finding| finding.check == Check::Data);
+    let found: Vec<String> = found.map(|finding| finding.found).collect();
+    assert_eq!(
+        found,
+        [
+            "2_full.sql:1: 2 rows of refs have no row of public.pairs for all of a, b, as MATCH FULL requires (id: 3, 4)",
+            "3_simple.sql:1: 1 row of refs references a missing row of public.pairs in a, b (id: 4)",
+            "4_value.sql:1: 1 row of public.coded violates CHECK (VALUE <> '') in c (id: 2)",
+            "5_null.sql:1: 1 row of public.coded has a null in c (id: 3)",
+        ]
+    );
+    // The statements fail as predicted.
+    for at in 1..set.len() {
+        assert!(migrator(&[set[0], set[at]]).run(database.url()).await.is_err(), "{}", set[at].0);
+    }
+}
+
+#[tokio::test]
 async fn values_that_a_narrower_type_excludes_are_counted() {
     let long = "2 rows of users have a value in name that does not fit varchar(7) (id: 8, 9)";
     assert_eq!(rows("ALTER TABLE users ALTER name TYPE varchar(7);").await, [long]);
@@ -196,6 +231,8 @@ async fn values_that_a_narrower_type_excludes_are_counted() {
     assert_eq!(rows("ALTER TABLE users ALTER n TYPE int;").await, [large]);
     let digits = "9 rows of users have a value in n that does not fit numeric(10,2) (id: 1, 2, 3, …)";
     assert_eq!(rows("ALTER TABLE users ALTER n TYPE numeric(10, 2);").await, [digits]);
+    let millions = "9 rows of users have a value in n that does not fit numeric(3,-6) (id: 1, 2, 3, …)";
+    assert_eq!(rows("ALTER TABLE users ALTER n TYPE numeric(3, -6);").await, [millions]);
 }
 
 #[tokio::test]

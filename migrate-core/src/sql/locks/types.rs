@@ -12,7 +12,7 @@ pub struct SqlType {
     /// The schema, if given.
     schema: Option<String>,
     /// The modifiers in parentheses: a length, a precision and a scale.
-    modifiers: Vec<u32>,
+    modifiers: Vec<i32>,
     /// The largest and the smallest field of an interval; `None` for all fields.
     fields: Option<(IntervalField, IntervalField)>,
     is_array: bool,
@@ -150,7 +150,7 @@ impl SqlType {
             (Some(written), false) => written.name().folded().into_owned(),
             _ => name.base().into_owned(),
         };
-        let mut modifiers: Vec<u32> =
+        let mut modifiers: Vec<i32> =
             name.modifiers.iter().filter_map(|modifier| modifier.text().parse().ok()).collect();
         if name.is_serial() {
             base = serial(&base).to_owned();
@@ -166,7 +166,7 @@ impl SqlType {
     }
 
     /// The catalog name of a type that is not an array, with its first modifier.
-    pub(in crate::sql) fn element(&self) -> Option<(&str, Option<u32>)> {
+    pub(in crate::sql) fn element(&self) -> Option<(&str, Option<i32>)> {
         (!self.is_array && self.schema.is_none())
             .then(|| (self.base.as_str(), self.modifiers.first().copied()))
     }
@@ -211,7 +211,7 @@ impl SqlType {
     }
 
     /// The fractional digits of a time; `None` for the maximum (six).
-    fn precision(&self) -> Option<u32> {
+    fn precision(&self) -> Option<i32> {
         self.modifiers.first().copied().filter(|precision| *precision < 6)
     }
 
@@ -351,7 +351,7 @@ impl fmt::Display for SqlType {
             }
         }
         if !self.modifiers.is_empty() {
-            let modifiers: Vec<String> = self.modifiers.iter().map(u32::to_string).collect();
+            let modifiers: Vec<String> = self.modifiers.iter().map(i32::to_string).collect();
             write!(f, "({})", modifiers.join(","))?;
         }
         f.write_str(if self.is_array { "[]" } else { "" })
@@ -484,6 +484,15 @@ mod tests {
     }
 
     #[test]
+    fn a_negative_scale_is_a_scale() {
+        assert_eq!(told("numeric(3,-2)", "numeric(5,-2)", false), TableScan::Catalog);
+        for new in ["numeric(3,0)", "numeric(3)", "numeric(5,-1)"] {
+            assert_eq!(told("numeric(3,-2)", new, false), TableScan::Rewrite, "{new}");
+        }
+        assert_eq!(told("numeric(3)", "numeric(3,-2)", false), TableScan::Rewrite);
+    }
+
+    #[test]
     fn types_are_read_by_all_their_names() {
         let same = [
             ("int", "pg_catalog.int4"),
@@ -508,6 +517,7 @@ mod tests {
             "timestamptz(3)",
             "bpchar",
             "bit(1)",
+            "numeric(3,-2)",
         ] {
             let read = SqlType::read(written).unwrap();
             assert_eq!(read.to_string(), written);

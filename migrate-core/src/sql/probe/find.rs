@@ -1,11 +1,11 @@
 //! The rows that make a statement fail.
 
 use super::{FailingRows, KeyPart, Limit};
-use crate::sql::facts::{ConstraintFactsKind, Facts, ObjectName, Relation, SqlType};
+use crate::sql::facts::{ConstraintFactsKind, Facts, ObjectName, Relation, SqlType, quoted};
 use crate::sql::statement::{
-    AlterActionKind as Action, AlterRelation, ColumnChange, ColumnDefinition, Constraint, ConstraintKind,
-    CreateIndex, ForeignKey, IndexConstraint, IndexElement, Name, ParsedStatement, QualifiedName,
-    StatementKind, TypeName,
+    AlterActionKind as Action, AlterDomain, AlterRelation, ColumnChange, ColumnDefinition, Constraint,
+    ConstraintKind, CreateIndex, DomainChange, ForeignKey, IndexConstraint, IndexElement, Name,
+    ParsedStatement, QualifiedName, StatementKind, TypeName,
 };
 use std::collections::BTreeMap;
 
@@ -25,6 +25,7 @@ pub(super) fn failing(parsed: &ParsedStatement<'_>, facts: &Facts, not_valid: &m
     match &parsed.kind {
         StatementKind::CreateIndex(index) => of_index(index, facts).into_iter().collect(),
         StatementKind::AlterRelation(alter) => of_table(alter, facts, not_valid),
+        StatementKind::AlterDomain(alter) => of_domain(alter, facts, not_valid),
         _ => Vec::new(),
     }
 }
@@ -102,6 +103,55 @@ fn of_table(alter: &AlterRelation<'_>, facts: &Facts, not_valid: &mut NotValid) 
             only: alter.relation.only,
             rows,
         }));
+    }
+    found
+}
+
+/// The rows of all tables with a column of a domain.
+fn of_domain(alter: &AlterDomain<'_>, facts: &Facts, not_valid: &mut NotValid) -> Vec<Found> {
+    let schema = alter.name.schema().map(|schema| schema.folded().into_owned());
+    let domain = facts.domain(schema.as_deref(), &alter.name.name().folded());
+    let null = || FailingRows::Null { columns: Vec::new() };
+    let of_any_column = match &alter.change {
+        DomainChange::SetNotNull => vec![null()],
+        DomainChange::AddConstraint(constraint) => {
+            let rows = match &constraint.kind {
+                ConstraintKind::NotNull { .. } => vec![null()],
+                ConstraintKind::Check { expression } => vec![FailingRows::DomainViolation {
+                    column: String::new(),
+                    expression: expression.text().to_owned(),
+                }],
+                _ => Vec::new(),
+            };
+            match (constraint.not_valid, &constraint.name) {
+                (None, _) => rows,
+                (Some(_), Some(name)) => {
+                    not_valid.insert((domain.clone(), name.folded().into_owned()), rows);
+                    Vec::new()
+                }
+                (Some(_), None) => Vec::new(),
+            }
+        }
+        DomainChange::ValidateConstraint { name } => {
+            not_valid.remove(&(domain.clone(), name.folded().into_owned())).unwrap_or_default()
+        }
+        _ => Vec::new(),
+    };
+    let columns: Vec<_> = facts.columns_over(&domain).collect();
+    let mut found = Vec::new();
+    for rows in &of_any_column {
+        for (table, column) in &columns {
+            let rows = match rows {
+                FailingRows::DomainViolation { expression, .. } => FailingRows::DomainViolation {
+                    column: column.name.clone(),
+                    expression: expression.clone(),
+                },
+                _ if column.is_not_null => continue,
+                _ => FailingRows::Null { columns: vec![column.name.clone()] },
+            };
+            let written = format!("{}.{}", quoted(&table.schema), quoted(&table.name));
+            found.push(Found { table: (*table).clone(), written, only: true, rows });
+        }
     }
     found
 }
@@ -193,7 +243,7 @@ impl Subject<'_> {
     fn foreign_key(&self, key: &ForeignKey<'_>) -> Option<FailingRows> {
         let columns = key.columns.iter().map(|column| column.folded().into_owned()).collect();
         let referenced = key.referenced_columns.iter().map(|column| column.folded().into_owned()).collect();
-        self.orphans(columns, &object(&key.table, self.facts), referenced)
+        self.orphans(columns, &object(&key.table, self.facts), referenced, key.is_match_full)
     }
 
     /// Without columns of its own, a foreign key references the primary key.
@@ -202,6 +252,7 @@ impl Subject<'_> {
         columns: Vec<String>,
         references: &ObjectName,
         referenced_columns: Vec<String>,
+        is_match_full: bool,
     ) -> Option<FailingRows> {
         let referenced = self.facts.relations.get(references)?;
         let referenced_columns =
@@ -209,7 +260,7 @@ impl Subject<'_> {
         // A new table has no row yet that the foreign key could find.
         let references = referenced.origin.clone().unwrap_or_else(|| references.clone());
         let is_whole = !columns.is_empty() && columns.len() == referenced_columns.len();
-        is_whole.then_some(FailingRows::Orphan { columns, references, referenced_columns })
+        is_whole.then_some(FailingRows::Orphan { columns, references, referenced_columns, is_match_full })
     }
 
     /// The rows of a constraint that was added NOT VALID, by an earlier pending statement or long ago.
@@ -230,7 +281,9 @@ impl Subject<'_> {
             ConstraintFactsKind::NotNull => Some(FailingRows::Null { columns }),
             ConstraintFactsKind::ForeignKey => {
                 let references = constraint.references.as_ref();
-                references.and_then(|of| self.orphans(columns, of, constraint.referenced_columns.clone()))
+                references.and_then(|of| {
+                    self.orphans(columns, of, constraint.referenced_columns.clone(), constraint.is_match_full)
+                })
             }
             _ => None,
         };

@@ -9,16 +9,16 @@ use crate::sql::statement::{Fragment, TypeName};
 #[non_exhaustive]
 pub enum Limit {
     /// At most this many characters, apart from spaces at the end (`varchar`, `char`).
-    Length(u32),
+    Length(i32),
     /// Numbers from the first to the last, after rounding (`smallint`, `integer`, `bigint`).
     Range(i64, i64),
     /// Numbers with at most this many digits before the decimal point, after rounding to the scale
     /// (`numeric(p, s)`).
     Digits {
-        /// The digits before the decimal point.
-        whole: u32,
-        /// The digits after it.
-        scale: u32,
+        /// The digits before the decimal point; negative if zeros follow it.
+        whole: i32,
+        /// The digits after it; negative if the last digits before it are rounded.
+        scale: i32,
     },
     /// Texts that are valid input of the type. The server can tell since version 16 (`pg_input_is_valid`).
     Input,
@@ -44,8 +44,7 @@ impl Limit {
         let base = new.base();
         let old = old?;
         let (old_base, old_size) = old.element()?;
-        // A negative scale is no `u32`; nothing is asked about it.
-        let modifiers: Vec<u32> =
+        let modifiers: Vec<i32> =
             new.modifiers.iter().map(|digits| digits.text().parse().ok()).collect::<Option<_>>()?;
         let is_text = TEXTS.contains(&old_base);
         if TEXTS.contains(&&*base) {
@@ -68,7 +67,7 @@ impl Limit {
             ("int8", _) if !old_base.starts_with("int") => Some(Limit::Range(i64::MIN, i64::MAX)),
             ("numeric", [precision, scale @ ..]) => {
                 let scale = scale.first().copied().unwrap_or(0);
-                Some(Limit::Digits { whole: precision.checked_sub(scale)?, scale })
+                Some(Limit::Digits { whole: precision.saturating_sub(scale), scale })
             }
             _ => None,
         }

@@ -67,10 +67,19 @@ pub enum FailingRows {
         references: ObjectName,
         /// The referenced columns, in the same order.
         referenced_columns: Vec<String>,
+        /// True for `MATCH FULL`: a row with nulls in some of the columns fails, too.
+        is_match_full: bool,
     },
     /// Rows for which the expression of a CHECK is false.
     Violation {
         /// The expression.
+        expression: String,
+    },
+    /// Rows for whose value the expression of a domain's CHECK is false.
+    DomainViolation {
+        /// The column of the domain.
+        column: String,
+        /// The expression, in which `VALUE` stands for the column.
         expression: String,
     },
     /// Rows whose value is outside of the new type.
@@ -245,7 +254,9 @@ impl FailingRows {
                 parts.chain(condition.iter().flat_map(|condition| words(condition))).collect()
             }
             FailingRows::Violation { expression } => words(expression),
-            FailingRows::Misfit { column, .. } => vec![column.clone()],
+            FailingRows::DomainViolation { column, .. } | FailingRows::Misfit { column, .. } => {
+                vec![column.clone()]
+            }
         }
     }
 }

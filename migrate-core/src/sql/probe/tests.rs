@@ -90,6 +90,7 @@ fn missing_rows_stand_in_the_way_of_a_foreign_key() {
         columns: strings(&["user_id"]),
         references: ObjectName::new("public", "users"),
         referenced_columns: strings(&["id"]),
+        is_match_full: false,
     };
     assert_eq!(
         rows("ALTER TABLE orders ADD FOREIGN KEY (user_id) REFERENCES users"),
@@ -100,6 +101,58 @@ fn missing_rows_stand_in_the_way_of_a_foreign_key() {
     assert_eq!(rows(not_valid), []);
     let validated = probes(&[not_valid, "ALTER TABLE orders VALIDATE CONSTRAINT c"]);
     assert_eq!(validated.iter().map(|probe| &probe.rows).collect::<Vec<_>>(), [&orphans]);
+}
+
+#[test]
+fn a_row_with_some_nulls_stands_in_the_way_of_match_full() {
+    let is_full = |probes: Vec<Probe>| {
+        let rows = probes.into_iter().map(|probe| probe.rows);
+        let is_full = rows.map(|rows| matches!(rows, FailingRows::Orphan { is_match_full: true, .. }));
+        is_full.collect::<Vec<_>>()
+    };
+    let full =
+        "ALTER TABLE orders ADD CONSTRAINT c FOREIGN KEY (user_id, id) REFERENCES users (id, n) MATCH FULL";
+    assert_eq!(is_full(probes(&[full])), [true]);
+    let not_valid = format!("{full} ON DELETE CASCADE NOT VALID");
+    assert_eq!(is_full(probes(&[&not_valid, "ALTER TABLE orders VALIDATE CONSTRAINT c"])), [true]);
+    let simple = full.replace("FULL", "SIMPLE");
+    assert_eq!(is_full(probes(&[&simple])), [false]);
+    // The constraint was added long ago, and is known from the catalog.
+    let mut facts = facts();
+    facts.apply(&not_valid);
+    let found = Probes::new().next("ALTER TABLE orders VALIDATE CONSTRAINT c", &facts, "1");
+    assert_eq!(is_full(found), [true]);
+}
+
+#[test]
+fn values_of_each_table_stand_in_the_way_of_a_domains_constraint() {
+    let mut facts = facts();
+    for statement in [
+        "CREATE DOMAIN code AS text",
+        "CREATE DOMAIN short AS code",
+        "ALTER TABLE users ADD c code, ADD cs code[]",
+        "ALTER TABLE orders ADD s short NOT NULL",
+    ] {
+        facts.apply(statement);
+    }
+    let found = |statements: &[&str]| {
+        let mut probes = Probes::new();
+        let next = |statement: &&str| probes.next(statement, &facts, "1");
+        let found: Vec<Probe> = statements.iter().flat_map(next).collect();
+        found.into_iter().map(|probe| (probe.written, probe.only, probe.rows)).collect::<Vec<_>>()
+    };
+    let violation = |table: &str, column: &str| {
+        let (column, expression) = (column.to_owned(), "VALUE <> ''".to_owned());
+        (format!("public.{table}"), true, FailingRows::DomainViolation { column, expression })
+    };
+    let violations = [violation("orders", "s"), violation("users", "c")];
+    assert_eq!(found(&["ALTER DOMAIN code ADD CHECK (VALUE <> '')"]), violations);
+    let not_valid = "ALTER DOMAIN code ADD CONSTRAINT filled CHECK (VALUE <> '') NOT VALID";
+    assert_eq!(found(&[not_valid]), []);
+    assert_eq!(found(&[not_valid, "ALTER DOMAIN code VALIDATE CONSTRAINT filled"]), violations);
+    let null = FailingRows::Null { columns: strings(&["c"]) };
+    assert_eq!(found(&["ALTER DOMAIN code SET NOT NULL"]), [("public.users".to_owned(), true, null)]);
+    assert_eq!(found(&["ALTER DOMAIN code SET DEFAULT ''"]), []);
 }
 
 #[test]
@@ -122,7 +175,10 @@ fn values_that_do_not_fit_stand_in_the_way_of_a_type() {
     assert_eq!(change("email", "int USING length(email)"), []);
     assert_eq!(change("email", "int USING email::boolean::int"), []);
     assert_eq!(change("n", "smallint USING n::int % 100"), []);
-    assert_eq!(change("n", "numeric(3, -2)"), []);
+    let digits = Limit::Digits { whole: 5, scale: -2 };
+    assert_eq!(change("n", "numeric(3, -2)"), misfit("n", "numeric(3,-2)", digits));
+    let digits = Limit::Digits { whole: -2, scale: 4 };
+    assert_eq!(change("n", "numeric(2, 4)"), misfit("n", "numeric(2,4)", digits));
     assert_eq!(change("id", "bigint"), []);
 }
 

@@ -93,6 +93,8 @@ pub struct ForeignKey<'t> {
     pub table: QualifiedName<'t>,
     /// The referenced columns, if given.
     pub referenced_columns: Vec<Name<'t>>,
+    /// `MATCH FULL`
+    pub is_match_full: bool,
     /// `ON DELETE`, if given.
     pub on_delete: Option<ReferentialAction>,
     /// `ON UPDATE`, if given.
@@ -236,16 +238,25 @@ fn exclusion<'t>(reader: &mut Reader<'t>) -> Option<Exclusion<'t>> {
 fn foreign_key<'t>(reader: &mut Reader<'t>, columns: Vec<Name<'t>>) -> Option<ForeignKey<'t>> {
     let table = reader.qualified_name()?;
     let referenced_columns = if reader.sees_sign("(") { reader.columns() } else { Vec::new() };
-    let (mut on_delete, mut on_update) = (None, None);
+    let (mut on_delete, mut on_update, mut is_match_full) = (None, None, false);
     loop {
-        if reader.word("MATCH") {
+        if reader.words(&["MATCH", "FULL"]) {
+            is_match_full = true;
+        } else if reader.word("MATCH") {
             reader.take();
         } else if reader.words(&["ON", "DELETE"]) {
             on_delete = referential_action(reader);
         } else if reader.words(&["ON", "UPDATE"]) {
             on_update = referential_action(reader);
         } else {
-            return Some(ForeignKey { columns, table, referenced_columns, on_delete, on_update });
+            return Some(ForeignKey {
+                columns,
+                table,
+                referenced_columns,
+                is_match_full,
+                on_delete,
+                on_update,
+            });
         }
     }
 }

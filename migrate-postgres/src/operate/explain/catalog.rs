@@ -222,7 +222,8 @@ fn questions(oids: &[u32], wanted: &Wanted, with_expressions: bool) -> [String; 
              WHERE a.attrelid = {these} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum"
         ),
         format!(
-            "SELECT conrelid, conname, contype, {}, convalidated, {}, confrelid, {} FROM pg_catalog.pg_constraint \
+            "SELECT conrelid, conname, contype, {}, convalidated, {}, confrelid, {}, confmatchtype = 'f' \
+             FROM pg_catalog.pg_constraint \
              WHERE conrelid = {these} AND contype IN ('c', 'n', 'u', 'p', 'x', 'f') ORDER BY conname",
             names("conrelid", "conkey"),
             expression("pg_catalog.pg_get_expr(conbin, conrelid)"),
@@ -369,6 +370,7 @@ impl Reader {
         constraint.expression = text(row, 5).map(str::to_owned);
         constraint.references = self.named(row, 6);
         constraint.referenced_columns = list(row, 7);
+        constraint.is_match_full = is_true(row, 8);
         self.of(row, 0)?.constraints.push(constraint);
         Some(())
     }

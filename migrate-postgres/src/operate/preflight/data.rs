@@ -237,9 +237,12 @@ fn condition(probe: &Probe, rows: &FailingRows) -> String {
             .map(|column| format!("{} IS NULL", quote_ident(column)))
             .collect::<Vec<_>>()
             .join(" OR "),
-        FailingRows::Orphan { columns, references, referenced_columns } => {
+        FailingRows::Orphan { columns, references, referenced_columns, is_match_full } => {
             let own = |column: &String| format!("{}.{}", quote_ident(&probe.table.name), quote_ident(column));
-            let present = columns.iter().map(|column| format!("{} IS NOT NULL", own(column)));
+            let present: Vec<String> =
+                columns.iter().map(|column| format!("{} IS NOT NULL", own(column))).collect();
+            // A row with nulls in some of the columns only has no match, and MATCH FULL needs one.
+            let present = present.join(if *is_match_full { " OR " } else { " AND " });
             let equal = columns.iter().zip(referenced_columns);
             let equal: Vec<String> = equal
                 .map(|(column, referenced)| {
@@ -251,9 +254,14 @@ fn condition(probe: &Probe, rows: &FailingRows) -> String {
                 qualified(references),
                 equal.join(" AND ")
             );
-            present.chain([missing]).collect::<Vec<_>>().join(" AND ")
+            format!("({present}) AND {missing}")
         }
         FailingRows::Violation { expression } => format!("NOT ({expression})"),
+        FailingRows::DomainViolation { column, expression } => format!(
+            "NOT (SELECT ({expression}) FROM (SELECT {}.{}) AS migrate_domain (value))",
+            quote_ident(&probe.table.name),
+            quote_ident(column)
+        ),
         FailingRows::Misfit { column, type_name, limit } => outside(&quote_ident(column), type_name, limit),
         _ => "true".to_owned(),
     }
@@ -269,7 +277,7 @@ fn outside(column: &str, type_name: &str, limit: &Limit) -> String {
         Limit::Digits { whole, scale } => {
             // NaN fits every precision, and sorts behind all numbers.
             format!(
-                "{column}::numeric <> 'NaN' AND abs(round({column}::numeric, {scale})) >= 10::numeric ^ {whole}"
+                "{column}::numeric <> 'NaN' AND abs(round({column}::numeric, {scale})) >= 10::numeric ^ ({whole})"
             )
         }
         Limit::Input => format!("NOT pg_input_is_valid({column}::text, {})", quote_literal(type_name)),
@@ -301,6 +309,13 @@ fn describe(probe: &Probe, count: u64, keys: &[String]) -> String {
             let key: Vec<String> = key.iter().map(part).collect();
             format!("{rows} of {table} {has} the ({}) of another one", key.join(", "))
         }
+        FailingRows::Orphan { references: of, columns, is_match_full: true, .. } if columns.len() > 1 => {
+            let columns = names(columns);
+            format!(
+                "{rows} of {table} {has} no row of {} for all of {columns}, as MATCH FULL requires",
+                shown(of)
+            )
+        }
         FailingRows::Orphan { references: of, columns, .. } => {
             format!("{rows} of {table} {references} a missing row of {} in {}", shown(of), names(columns))
         }
@@ -309,6 +324,10 @@ fn describe(probe: &Probe, count: u64, keys: &[String]) -> String {
                 "{rows} of {table} {} CHECK ({expression})",
                 if count == 1 { "violates" } else { "violate" }
             )
+        }
+        FailingRows::DomainViolation { column, expression } => {
+            let violate = if count == 1 { "violates" } else { "violate" };
+            format!("{rows} of {table} {violate} CHECK ({expression}) in {}", quote_if_needed(column))
         }
         FailingRows::Misfit { column, type_name, .. } => {
             format!(

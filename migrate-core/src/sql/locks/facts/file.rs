@@ -229,6 +229,7 @@ fn constraint(constraint: &ConstraintFacts) -> Value {
     insert(&mut object, "expression", constraint.expression.as_deref().map(Value::from));
     insert(&mut object, "references", constraint.references.as_ref().map(name));
     insert(&mut object, "referenced_columns", list(&constraint.referenced_columns, |column| json!(column)));
+    insert(&mut object, "match_full", flag(constraint.is_match_full));
     Value::Object(object)
 }
 
@@ -432,6 +433,7 @@ fn read_constraint(of: &At<'_>) -> Result<ConstraintFacts, FactsError> {
     constraint.expression = of.text("expression")?;
     constraint.references = of.get("references")?.map(|of| of.object_name()).transpose()?;
     constraint.referenced_columns = of.texts("referenced_columns")?;
+    constraint.is_match_full = of.flag("match_full")?;
     Ok(constraint)
 }
 

@@ -255,6 +255,21 @@ impl Facts {
             .collect()
     }
 
+    /// The columns of this domain, or of a domain over it, with their tables and materialized views.
+    pub(in crate::sql) fn columns_over(
+        &self,
+        domain: &ObjectName,
+    ) -> impl Iterator<Item = (&ObjectName, &super::Column)> {
+        let is_over = move |column: &&super::Column| {
+            let data_type = column.data_type.as_ref();
+            data_type.is_some_and(|data_type| !data_type.is_array() && self.is_over(data_type, domain))
+        };
+        let tables = self.tables_with(domain).into_iter();
+        tables.flat_map(move |(table, relation)| {
+            relation.columns.iter().flatten().filter(is_over).map(move |column| (table, column))
+        })
+    }
+
     fn is_over(&self, data_type: &SqlType, domain: &ObjectName) -> bool {
         let mut data_type = data_type;
         for _ in 0..DEEPEST {
@@ -294,7 +309,7 @@ impl Facts {
     }
 
     /// The domain that a name refers to.
-    pub(in crate::sql::locks) fn domain(&self, schema: Option<&str>, name: &str) -> ObjectName {
+    pub(in crate::sql) fn domain(&self, schema: Option<&str>, name: &str) -> ObjectName {
         self.found(schema, name, |object| self.types.contains_key(object))
     }
 

@@ -194,6 +194,8 @@ pub struct ConstraintFacts {
     pub references: Option<ObjectName>,
     /// The referenced columns; empty for the primary key.
     pub referenced_columns: Vec<String>,
+    /// True for a foreign key that is `MATCH FULL`.
+    pub is_match_full: bool,
 }
 
 /// The kind of a constraint.
@@ -225,6 +227,7 @@ impl ConstraintFacts {
             expression: None,
             references: None,
             referenced_columns: Vec::new(),
+            is_match_full: false,
         }
     }
 }

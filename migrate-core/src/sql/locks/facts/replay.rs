@@ -190,6 +190,7 @@ impl Facts {
                 constraint.references = Some(self.existing(&key.table));
                 constraint.referenced_columns =
                     key.referenced_columns.iter().map(|name| name.folded().into_owned()).collect();
+                constraint.is_match_full = key.is_match_full;
             }
             ConstraintKind::Unique(index) | ConstraintKind::PrimaryKey(index) => {
                 if let Some(index) = index.using_index {
