@@ -86,7 +86,8 @@ use self::reader::Reader;
 use crate::directory::source::SourceFile;
 use crate::set::migration::SqlMigration;
 use crate::set::problem::Problems;
-use crate::set::{DEFAULT_SET, Layout, Set};
+use crate::set::version::Version;
+use crate::set::{DEFAULT_SET, Layout, Role, Set};
 use crate::sql::{self, LineColumn};
 use std::fmt;
 use std::sync::Arc;
@@ -322,6 +323,20 @@ pub struct Outline {
     pub layout: Layout,
     /// The names of the versioned migrations, in order: a file's name without its ending, or a folder's name.
     pub names: Vec<String>,
+    /// The files of the migrations, in the order of their paths.
+    pub files: Vec<MigrationFile>,
+}
+
+/// A file of a migration, even if it counts as missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MigrationFile {
+    /// The path, relative to the directory.
+    pub path: String,
+    /// The version of the migration.
+    pub version: Version,
+    /// The role of a script; `None` for settings, and for any other file in the folder of the migration.
+    pub role: Option<Role>,
 }
 
 /// Detects the layout of a directory and lists the names of its migrations. The scripts themselves are not

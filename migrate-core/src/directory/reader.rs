@@ -4,7 +4,7 @@ use super::layouts::rules::{FileKind, Rules, Stray};
 use super::place::FileLocation;
 use super::script::Scripts;
 use super::settings::{self, Asked};
-use super::{Directory, Note, NoteKind, Outline, Reading, parallel};
+use super::{Directory, MigrationFile, Note, NoteKind, Outline, Reading, parallel};
 use crate::directory::source::SourceFile;
 use crate::set::divide;
 use crate::set::migration::SqlMigration;
@@ -179,11 +179,16 @@ impl Reader<'_> {
         }
     }
 
-    /// Returns the names of the migrations.
+    /// Returns the names and the files of the migrations.
     pub(super) fn outline(mut self, files: Vec<SourceFile>) -> Outline {
+        let of_migrations = migration_files(self.rules, &files);
         files.into_iter().for_each(|file| self.file(file));
         let drafts = self.drafts.into_iter().filter(|((version, _), _)| !version.is_repeatable());
-        Outline { layout: self.rules.layout, names: drafts.filter_map(|(_, draft)| draft.name).collect() }
+        Outline {
+            layout: self.rules.layout,
+            names: drafts.filter_map(|(_, draft)| draft.name).collect(),
+            files: of_migrations,
+        }
     }
 
     fn has_ups(&self) -> bool {
@@ -310,6 +315,32 @@ impl Draft {
         }
         Some(migration)
     }
+}
+
+/// The files that belong to migrations: scripts, their settings, and in layouts with a folder for each migration
+/// all files in it.
+fn migration_files(rules: &Rules, files: &[SourceFile]) -> Vec<MigrationFile> {
+    let kind = |path: &str| {
+        let place = FileLocation::of(path);
+        if place.is_known() { FileKind::Nothing } else { (rules.classify)(place) }
+    };
+    let script = |path: &str| match kind(path) {
+        FileKind::Script(version, _, role) => Some((version, role)),
+        _ => None,
+    };
+    let folder =
+        |path: &str| path.split_once('/').filter(|_| rules.up.is_some()).map(|(folder, _)| folder.to_owned());
+    let folders: BTreeMap<String, Version> =
+        files.iter().filter_map(|file| Some((folder(&file.path)?, script(&file.path)?.0))).collect();
+    let of_migration = |file: &SourceFile| {
+        let (version, role) = match kind(&file.path) {
+            FileKind::Script(version, _, role) => (version, Some(role)),
+            FileKind::MetadataOf(of) => (script(&of)?.0, None),
+            _ => (folders.get(&folder(&file.path)?)?.clone(), None),
+        };
+        Some(MigrationFile { path: file.path.clone(), version, role })
+    };
+    files.iter().filter_map(of_migration).collect()
 }
 
 /// Checks that the range that a migration replaces precedes it.

@@ -54,6 +54,8 @@ pub(crate) enum Problem {
     NewLayout {
         /// The layout's name.
         layout: String,
+        /// True if it creates files, but no down scripts.
+        down: bool,
     },
 
     /// A reset of a database that is not marked as a development database.
@@ -162,7 +164,7 @@ impl Problem {
             },
             Problem::Rewrite(problem) => match problem {
                 RewriteProblem::NothingApplied => "nothing_applied",
-                RewriteProblem::Layout { .. } => "layout",
+                RewriteProblem::Version { .. } => "version",
                 RewriteProblem::Exists { .. } => "exists",
                 RewriteProblem::NotAFile { .. } => "not_a_file",
                 RewriteProblem::Order { .. } => "order",
@@ -229,7 +231,10 @@ impl Explain for Problem {
             Problem::File { what, path, source } => write!(f, "can't {what} `{}`: {source}", path.display()),
             Problem::Exists { path } => write!(f, "`{}` already exists", path.display()),
             Problem::NewName { name } => write!(f, "`{name}` has no letter or digit"),
-            Problem::NewLayout { layout } => write!(f, "can't create a migration in the {layout} layout"),
+            Problem::NewLayout { layout, down: false } => {
+                write!(f, "can't create a migration in the {layout} layout")
+            }
+            Problem::NewLayout { layout, down: true } => write!(f, "the {layout} layout has no down scripts"),
             Problem::NotDevelopment { database } => write!(
                 f,
                 "the database {database} is not marked as a development database, and a reset drops everything in it"
@@ -364,7 +369,10 @@ impl Explain for Problem {
             Problem::Folder(_) | Problem::File { .. } => Advice::NONE,
             Problem::Exists { .. } => Advice::fix("give the migration another name"),
             Problem::NewName { .. } => Advice::fix("name what the migration does, for example create_users"),
-            Problem::NewLayout { .. } => Advice::fix("write the migration by hand"),
+            Problem::NewLayout { down: false, .. } => Advice::fix("write the migration by hand"),
+            Problem::NewLayout { down: true, .. } => {
+                Advice::fix("omit `--with-down`, and revert the migration with another one")
+            }
             Problem::NotDevelopment { .. } => Advice::fix("mark it as a development database")
                 .or(NextStep::fix("confirm the reset with its name")),
             Problem::NotConfirmed { asked: true, .. } => Advice::fix("check the steps with `--dry-run`"),

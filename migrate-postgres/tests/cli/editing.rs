@@ -65,3 +65,39 @@ async fn without_a_database_files_are_renumbered_unasked() {
     command.env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none");
     assert_eq!(stage.ran(&command.output().unwrap()).code, 0);
 }
+
+#[tokio::test]
+async fn every_file_of_a_migration_gets_the_new_version() {
+    for (files, line, expected) in [
+        (
+            &[
+                ("2024/V3__a.sql", "SELECT 1;"),
+                ("2024/V3__a.sql.conf", "executeInTransaction=false"),
+                ("undo/U3__a.sql", "SELECT 1;"),
+                ("2025/V4__b.sql", "SELECT 1;"),
+            ][..],
+            "renumber 3 7",
+            &["2024/V7__a.sql", "2024/V7__a.sql.conf", "2025/V4__b.sql", "undo/U7__a.sql"][..],
+        ),
+        (
+            &[("03_add.up.sql", "SELECT 1;"), ("3_drop.down.sql", "SELECT 1;")],
+            "renumber 3",
+            &["04_add.up.sql", "04_drop.down.sql"],
+        ),
+        (
+            &[("03_a.up.sql", "SELECT 1;"), ("03_a.down.sql", "SELECT 1;"), ("03_b.up.sql", "SELECT 1;")],
+            "renumber 03_a",
+            &["03_b.up.sql", "04_a.down.sql", "04_a.up.sql"],
+        ),
+        (
+            &[("V1__a.sql", "SELECT 1;"), ("U2__b.sql", "SELECT 1;")],
+            "renumber U2__b 5",
+            &["U5__b.sql", "V1__a.sql"],
+        ),
+    ] {
+        let stage = Stage::new(files).await;
+        stage.done(&format!("{line} --unchecked"));
+        assert_eq!(stage.files(), expected, "{line}");
+        stage.done("check");
+    }
+}

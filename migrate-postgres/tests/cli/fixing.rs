@@ -173,6 +173,45 @@ const LAYOUTS: &[LayoutCase] = &[
         &["R__views.sql", "U2__b.sql", "U3__b_then.sql", "V2__b.sql", "V3__b_then.sql", "V4__c.sql"],
     ),
     (
+        "flyway, with folders and settings",
+        &[
+            ("2023/V1__a.sql", "CREATE TABLE t (a int, b int);"),
+            ("2024/q1/V2__b.sql", "CREATE INDEX t_a ON t (a); ALTER TABLE t ADD c int;"),
+            ("2024/q1/V2__b.sql.conf", "executeInTransaction=true\nencoding=UTF-8\n"),
+            ("undo/U2__b.sql", "ALTER TABLE t DROP c; DROP INDEX t_a;"),
+            ("2024/q2/V3__c.sql", "SELECT 1;"),
+            ("2024/q2/V3__c.sql.conf", "executeInTransaction=false\n"),
+        ],
+        &[
+            "2024/q1/V2__b.sql",
+            "2024/q1/V2__b.sql.conf",
+            "2024/q1/V3__b_then.sql",
+            "2024/q2/V4__c.sql",
+            "2024/q2/V4__c.sql.conf",
+            "undo/U2__b.sql",
+            "undo/U3__b_then.sql",
+        ],
+    ),
+    (
+        "refinery",
+        &[
+            (
+                "U1__a.sql",
+                "CREATE TABLE p (a int) PARTITION BY LIST (a); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);",
+            ),
+            ("V2__b.sql", "CREATE INDEX p_i ON p (a);"),
+            ("U3__c.sql", "ALTER TABLE p ADD CONSTRAINT p_k CHECK (a > 0);"),
+        ],
+        &[
+            "U5__c.sql",
+            "U6__c_validate.sql",
+            "V2__b.sql",
+            "V3__b_index.sql",
+            "V4__b_attach.sql",
+            "V4__b_attach.verify.sql",
+        ],
+    ),
+    (
         "goose",
         &[
             ("00001_a.sql", "-- +goose Up\nCREATE TABLE t (a int, b int);\n-- +goose Down\nDROP TABLE t;\n"),
@@ -219,7 +258,8 @@ async fn each_layout_gets_its_own_files_and_stays_one_set() {
     let mut all = String::new();
     for (layout, files, expected) in LAYOUTS {
         let stage = Stage::new(files).await;
-        let since = files[0].0.split('/').next().unwrap().trim_end_matches(".sql");
+        let since = files[0].0.split('/').find(|part| part.contains("_a")).unwrap();
+        let since = since.trim_end_matches(".sql");
         let applied: Vec<&str> =
             files.iter().map(|(path, _)| *path).filter(|path| path.contains("_a")).collect();
         stage.done(&format!("check --since {since} --fix"));

@@ -4,23 +4,6 @@ use crate::snapshot::assert_snapshot;
 use crate::stage::{Stage, TABLES};
 use std::fs;
 
-/// All files below the migrations folder, sorted.
-fn files(stage: &Stage) -> Vec<String> {
-    let folder = stage.path().join("migrations");
-    let mut names = Vec::new();
-    for entry in fs::read_dir(&folder).unwrap().map(Result::unwrap) {
-        let name = entry.file_name().into_string().unwrap();
-        if !entry.path().is_dir() {
-            names.push(name);
-            continue;
-        }
-        let inner = fs::read_dir(entry.path()).unwrap();
-        names.extend(inner.map(|inner| format!("{name}/{}", inner.unwrap().file_name().to_str().unwrap())));
-    }
-    names.sort();
-    names
-}
-
 #[tokio::test]
 async fn a_new_migration_follows_the_folder() {
     for (files_there, expected) in [
@@ -31,12 +14,13 @@ async fn a_new_migration_follows_the_folder() {
             &["01_init/migration.sql", "02_a/migration.sql"],
             &["03_add_b/migration.sql", "03_add_b/rollback.sql", "03_add_b/verify.sql"],
         ),
+        (&["2024/V1_9__a.sql"], &["U1_10__add_b.sql", "V1_10__add_b.sql", "V1_10__add_b.verify.sql"]),
     ] {
         let there: Vec<(&str, &str)> = files_there.iter().map(|name| (*name, "SELECT 1;")).collect();
         let stage = Stage::new(&there).await;
         stage.done("new 'add b' --with-down --with-verify");
         let made: Vec<String> =
-            files(&stage).into_iter().filter(|name| !files_there.contains(&name.as_str())).collect();
+            stage.files().into_iter().filter(|name| !files_there.contains(&name.as_str())).collect();
         assert_eq!(made, expected);
         assert_eq!(stage.run("check").code, 5, "a stub that was not written is not forgotten");
         for name in made {
@@ -55,21 +39,31 @@ async fn a_new_migration_follows_the_folder() {
 async fn times_as_versions_go_on_as_times() {
     let stage = Stage::new(&[("20260105101500_a.sql", "SELECT 1;")]).await;
     stage.done("new b");
-    let version = files(&stage)[1].split('_').next().unwrap().to_owned();
+    let version = stage.files()[1].split('_').next().unwrap().to_owned();
     assert!(version.len() == 14 && version.starts_with("20") && *version > *"20260105101500", "{version}");
     let empty = Stage::new(&[]).await;
     empty.done("new a --layout folders --versions timestamp");
-    assert_eq!(files(&empty)[0].len(), "20260105101500_a/up.sql".len());
+    assert_eq!(empty.files()[0].len(), "20260105101500_a/up.sql".len());
     let prisma = Stage::new(&[]).await;
     prisma.done("new a --layout prisma");
-    assert_eq!(files(&prisma)[0].len(), "20260105101500_a/migration.sql".len());
+    assert_eq!(prisma.files()[0].len(), "20260105101500_a/migration.sql".len());
+}
+
+#[tokio::test]
+async fn a_layout_without_down_scripts_gets_none() {
+    let stage = Stage::new(&[("U1__a.sql", "SELECT 1;")]).await;
+    let ran = stage.run("new b --with-down");
+    assert_eq!((ran.code, stage.files().len()), (5, 1), "{ran:?}");
+    assert!(ran.stderr.contains("the refinery layout has no down scripts"), "{ran:?}");
+    stage.done("new b --with-verify");
+    assert_eq!(stage.files(), ["U1__a.sql", "V2__b.sql", "V2__b.verify.sql"]);
 }
 
 #[tokio::test]
 async fn a_name_without_a_letter_makes_no_file() {
     let stage = Stage::new(&TABLES).await;
     let ran = stage.run("new ../..");
-    assert_eq!((ran.code, files(&stage).len()), (5, TABLES.len()), "{ran:?}");
+    assert_eq!((ran.code, stage.files().len()), (5, TABLES.len()), "{ran:?}");
 }
 
 #[tokio::test]
@@ -181,7 +175,7 @@ async fn the_layouts_of_other_tools_are_gone_on_with() {
         } else {
             "new b --with-down --with-verify"
         });
-        let made: Vec<String> = files(&stage).into_iter().filter(|name| name.contains("_b")).collect();
+        let made: Vec<String> = stage.files().into_iter().filter(|name| name.contains("_b")).collect();
         assert_eq!(made.len(), expected.len(), "{made:?}");
         assert!(expected.iter().all(|end| made.iter().any(|name| name.ends_with(end))), "{made:?}");
         for name in made {
@@ -231,7 +225,7 @@ async fn a_stub_that_nobody_wrote_is_told_from_a_comment() {
         let unwritten =
             text.matches("the script is not written yet: it is still the stub made by `migrate new`").count();
         assert_eq!(unwritten, 3, "{text}");
-        for name in files(&stage) {
+        for name in stage.files() {
             stage.write(&format!("migrations/{name}"), "-- nothing to do in this database");
         }
         stage.done("check");
@@ -243,8 +237,8 @@ async fn a_new_stub_stops_only_what_would_apply_it() {
     let stage = Stage::new(&TABLES).await;
     stage.done("up");
     stage.done("new later");
-    assert!(files(&stage).contains(&"0003_later.up.sql".to_owned()), "{:?}", files(&stage));
-    assert_eq!(files(&stage).len(), TABLES.len() + 1, "only the up script is made");
+    assert!(stage.files().contains(&"0003_later.up.sql".to_owned()), "{:?}", stage.files());
+    assert_eq!(stage.files().len(), TABLES.len() + 1, "only the up script is made");
     let status = stage.done("status").stdout;
     let note = "note: `0003_later.up.sql`: left out: it is still the stub made by `migrate new`";
     assert!(status.contains("nothing pending") && status.contains(note), "{status}");
@@ -252,7 +246,7 @@ async fn a_new_stub_stops_only_what_would_apply_it() {
         stage.done(line);
     }
     stage.done("new 'even later'");
-    assert!(files(&stage).contains(&"0004_even_later.up.sql".to_owned()), "{:?}", files(&stage));
+    assert!(stage.files().contains(&"0004_even_later.up.sql".to_owned()), "{:?}", stage.files());
     for line in ["check", "up", "redo", "reset --confirm x", "test"] {
         let refused = stage.run(line);
         let text = refused.stdout + &refused.stderr;
@@ -267,7 +261,7 @@ async fn a_new_migration_does_not_mind_what_is_wrong_in_the_folder() {
     let stage = Stage::new(&[("0001_a.up.sql", "SELECT 'open"), ("0002-b.sql", "")]).await;
     assert_eq!(stage.run("check").code, 5);
     stage.done("new c");
-    assert!(files(&stage).contains(&"0002_c.up.sql".to_owned()), "{:?}", files(&stage));
+    assert!(stage.files().contains(&"0002_c.up.sql".to_owned()), "{:?}", stage.files());
 }
 
 #[tokio::test]

@@ -60,6 +60,22 @@ impl Stage {
         fs::write(path, text).unwrap();
     }
 
+    /// The paths of the files in the migrations folder, sorted.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let folder = self.path().join("migrations");
+        let mut open = vec![folder.clone()];
+        let mut paths = Vec::new();
+        while let Some(path) = open.pop() {
+            if path.is_dir() {
+                open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            } else {
+                paths.push(path.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned());
+            }
+        }
+        paths.sort();
+        paths
+    }
+
     pub(crate) fn remove(&self, name: &str) {
         fs::remove_file(self.directory.join(name)).unwrap();
     }

@@ -342,6 +342,45 @@ fn a_stub_can_be_left_out_and_its_directory_outlined() {
 }
 
 #[test]
+fn an_outline_lists_every_file_of_a_migration() {
+    let outlined = |files: Files<'_>| {
+        let sources = files.iter().map(|(path, text)| SourceFile::new(*path, text.as_bytes().to_vec()));
+        let outline = outline(sources.collect()).unwrap();
+        let role = |file: &MigrationFile| file.role.map_or("-".to_owned(), |role| role.to_string());
+        let shown = |file: &MigrationFile| format!("{} {} {}", file.path, file.version, role(file));
+        outline.files.iter().map(shown).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        outlined(&[
+            ("2024/V1_1__a.sql", UP),
+            ("2024/V1_1__a.sql.conf", ""),
+            ("undo/U1.1__b.sql", UP),
+            ("R__v.sql", UP),
+            ("seed.sql", ""),
+        ]),
+        [
+            "2024/V1_1__a.sql 1.1 up",
+            "2024/V1_1__a.sql.conf 1.1 -",
+            "R__v.sql R__v up",
+            "undo/U1.1__b.sql 1.1 down",
+        ]
+    );
+    assert_eq!(
+        outlined(&[
+            ("1_a/up.sql", UP),
+            ("1_a/down.sql", ""),
+            ("1_a/metadata.toml", ""),
+            ("1_a/README.md", "")
+        ]),
+        ["1_a/README.md 1 -", "1_a/down.sql 1 down", "1_a/metadata.toml 1 -", "1_a/up.sql 1 up"]
+    );
+    assert_eq!(
+        outlined(&[("01_add.up.sql", UP), ("1_drop.down.sql", UP), ("2_x.down.sql", UP), ("README.md", "")]),
+        ["01_add.up.sql 1 up", "1_drop.down.sql 1 down", "2_x.down.sql 2 down"]
+    );
+}
+
+#[test]
 fn an_invisible_character_is_refused_where_the_server_would_and_noted_where_it_is_part_of_a_name() {
     let text = "SELECT 1;\n\u{feff}CREATE TABLE t (\n  \u{a0}id int\n);";
     let problems =

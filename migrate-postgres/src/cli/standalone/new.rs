@@ -101,8 +101,11 @@ impl Args {
             None => self.first_version(layout),
         };
         let parts = Parts { down: self.with_down, verify: self.with_verify };
-        stub::files(layout, &version, &name, &paths, parts)
-            .ok_or_else(|| Problem::NewLayout { layout: layout.to_string() })
+        let refused = |down| Problem::NewLayout { layout: layout.to_string(), down };
+        if self.with_down && layout == Layout::Refinery {
+            return Err(refused(true));
+        }
+        stub::files(layout, &version, &name, &paths, parts).ok_or_else(|| refused(false))
     }
 
     fn first_version(&self, layout: Layout) -> String {

@@ -1,5 +1,6 @@
 //! `renumber`.
 
+use super::name::{Name, has_folders};
 use super::stub::Last;
 use crate::Migrator;
 use crate::cli::answer::Answer;
@@ -11,8 +12,10 @@ use crate::cli::page::Page;
 use crate::cli::problem::Problem;
 use migrate_core::advice::{Advice, Explain, Left, NextStep};
 use migrate_core::directory::source::folder;
+use migrate_core::directory::{self, MigrationFile, Outline};
 use migrate_core::display::printable::Printable;
-use migrate_core::{FolderError, directory};
+use migrate_core::set::Role;
+use migrate_core::{FolderError, Layout};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -120,74 +123,30 @@ impl Explain for RenumberProblem {
     }
 }
 
-/// A migration's name in a folder: `V`, version, separator, and description.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Name<'f> {
-    prefix: &'f str,
-    version: &'f str,
-    /// The rest from the underscore on, without the suffixes that distinguish a migration's files.
-    rest: &'f str,
-}
-
-impl<'f> Name<'f> {
-    /// Splits an entry into the migration's name and the rest.
-    pub(super) fn of(entry: &'f str) -> Option<(Name<'f>, &'f str)> {
-        let digits = entry.trim_start_matches(['V', 'U']);
-        let prefix = &entry[..entry.len() - digits.len()];
-        if prefix.len() > 1 || !digits.starts_with(|c: char| c.is_ascii_digit()) {
-            return None;
-        }
-        let separator = if prefix.is_empty() { "_" } else { "__" };
-        let (version, _) = digits.split_once(separator)?;
-        let (_, rest) = digits.split_at(version.len());
-        let ends = [".up.sql", ".down.sql", ".verify.sql", ".sql"];
-        let end = ends
-            .into_iter()
-            .find_map(|end| rest.len().checked_sub(end.len()).filter(|_| rest.ends_with(end)));
-        let (rest, behind) = rest.split_at(end.unwrap_or(rest.len()));
-        Some((Name { prefix, version, rest }, behind))
-    }
-
-    /// The name as a history stores it.
-    pub(super) fn whole(&self) -> String {
-        // A Flyway undo script belongs to the migration with the prefix `V`.
-        let prefix = if self.prefix.is_empty() { "" } else { "V" };
-        format!("{prefix}{}{}", self.version, self.rest)
-    }
-
-    /// The description behind the version.
-    pub(super) fn description(&self) -> &'f str {
-        self.rest.trim_start_matches('_')
-    }
-
-    fn is(&self, migration: &str) -> bool {
-        same_version(self.version, migration) || self.whole() == migration
-    }
-}
-
 /// Leading zeros do not count.
 fn same_version(a: &str, b: &str) -> bool {
     a.trim_start_matches('0') == b.trim_start_matches('0')
 }
 
+/// The files of the migrations of a folder.
+struct Folder<'a> {
+    path: &'a Path,
+    outline: Outline,
+}
+
 impl Args {
     pub(super) async fn run(&self, folder: &Path, context: &Context) -> Result<Answer, Problem> {
-        let entries = entries(folder)?;
-        let named = |entry: &&String| Name::of(entry).is_some_and(|(name, _)| name.is(&self.migration));
-        let of_it: Vec<&String> = entries.iter().filter(named).collect();
-        let name = self.only(folder, &of_it)?;
+        let folder = Folder::read(folder)?;
+        let name = self.only(&folder)?;
         let version = match &self.version {
-            Some(version) => Args::wanted(version, &entries, &name)?,
-            None => next_version(folder, &name)?,
+            Some(version) => folder.wanted(version, &name)?,
+            None => folder.next_version(&name),
         };
         if !self.unchecked && is_applied(&name, context).await? {
             return Err(RenumberProblem::Applied { name }.into());
         }
-        let renamed: Vec<(String, String)> = of_it
-            .iter()
-            .filter_map(|entry| Some(((*entry).clone(), with_version(entry, &version)?)))
-            .collect();
-        rename(folder, &renamed)?;
+        let renamed = folder.renamed(&name, &version);
+        rename(folder.path, &renamed)?;
         let page = Page::default().lines(renamed.iter().map(|(from, to)| format!("renamed {from} to {to}")));
         let files: Vec<_> = renamed.iter().map(|(from, to)| json!({ "from": from, "to": to })).collect();
         let next =
@@ -196,69 +155,102 @@ impl Args {
     }
 
     /// The name of the one migration that was meant.
-    fn only(&self, folder: &Path, entries: &[&String]) -> Result<String, RenumberProblem> {
-        let names: BTreeSet<String> =
-            entries.iter().filter_map(|entry| Name::of(entry)).map(|(name, _)| name.whole()).collect();
-        let mut names: Vec<String> = names.into_iter().collect();
+    fn only(&self, folder: &Folder<'_>) -> Result<String, RenumberProblem> {
+        let layout = folder.outline.layout;
+        let is_meant = |name: &Name<'_>| {
+            same_version(name.version, &self.migration) || name.whole(layout) == self.migration
+        };
+        let named: BTreeSet<String> =
+            folder.ups().filter(|(name, _)| is_meant(name)).map(|(name, _)| name.whole(layout)).collect();
+        let mut names: Vec<String> = named.into_iter().collect();
         match names.len() {
             0 => {
                 let migration = self.migration.clone();
-                Err(RenumberProblem::Unknown { folder: folder.to_owned(), migration })
+                Err(RenumberProblem::Unknown { folder: folder.path.to_owned(), migration })
             }
             1 => Ok(names.remove(0)),
             _ => Err(RenumberProblem::Several { version: self.migration.clone(), names }),
         }
     }
+}
+
+impl<'a> Folder<'a> {
+    fn read(path: &'a Path) -> Result<Folder<'a>, Problem> {
+        let problems = |problems: migrate_core::Problems| FolderError::Problems {
+            path: path.to_owned(),
+            problems: problems.under(&path.to_string_lossy()),
+        };
+        let outline = directory::outline(folder::collect(path)?).map_err(problems)?;
+        Ok(Folder { path, outline })
+    }
+
+    /// The names and the files of the up scripts.
+    fn ups(&self) -> impl Iterator<Item = (Name<'_>, &MigrationFile)> {
+        let ups = self.outline.files.iter().filter(|file| file.role == Some(Role::Up));
+        ups.filter_map(|file| Some((Name::of(&file.path, self.outline.layout)?.0, file)))
+    }
 
     /// The new version, if it is valid and free.
-    fn wanted(version: &str, entries: &[String], name: &str) -> Result<String, RenumberProblem> {
+    fn wanted(&self, version: &str, name: &str) -> Result<String, RenumberProblem> {
         let is_version = version.starts_with(|c: char| c.is_ascii_digit())
             && version.chars().all(|c| c.is_ascii_digit() || "._-".contains(c));
         if !is_version {
             return Err(RenumberProblem::NoVersion { version: version.to_owned() });
         }
-        let mut names = entries.iter().filter_map(|entry| Name::of(entry)).map(|(name, _)| name);
-        match names.find(|other| same_version(other.version, version) && other.whole() != name) {
-            Some(other) => Err(RenumberProblem::Taken { version: version.to_owned(), name: other.whole() }),
+        let other = self
+            .ups()
+            .map(|(other, _)| (other.version, other.whole(self.outline.layout)))
+            .find(|(other, whole)| same_version(other, version) && whole != name);
+        match other {
+            Some((_, name)) => Err(RenumberProblem::Taken { version: version.to_owned(), name }),
             None => Ok(version.to_owned()),
         }
     }
-}
 
-/// The version that `new` would choose.
-fn next_version(folder: &Path, name: &str) -> Result<String, Problem> {
-    let problems = |problems: migrate_core::Problems| FolderError::Problems {
-        path: folder.to_owned(),
-        problems: problems.under(&folder.to_string_lossy()),
-    };
-    let outline = directory::outline(folder::collect(folder)?).map_err(problems)?;
-    let rest = Name::of(name).map_or("", |(name, _)| name.rest.trim_start_matches('_'));
-    let last = Last::of(&outline.names, outline.layout);
-    Ok(last.map_or_else(|| "0001".to_owned(), |last| last.next(rest, SystemTime::now())))
+    /// The version that `new` would choose.
+    fn next_version(&self, name: &str) -> String {
+        let description = Name::of_migration(name, self.outline.layout).map_or("", |name| name.description());
+        let last = Last::of(&self.outline.names, self.outline.layout);
+        last.map_or_else(|| "0001".to_owned(), |last| last.next(description, SystemTime::now()))
+    }
+
+    /// The new paths of a migration's files, or of its folder. If another migration has its version, only the
+    /// names tell which files are whose.
+    fn renamed(&self, name: &str, version: &str) -> BTreeSet<(String, String)> {
+        let layout = self.outline.layout;
+        let own = self.ups().find(|(other, _)| other.whole(layout) == name).map(|(_, file)| &file.version);
+        let ups = self.ups().filter(|(_, file)| own == Some(&file.version));
+        let is_alone = ups.map(|(name, _)| name.whole(layout)).collect::<BTreeSet<_>>().len() == 1;
+        let files = self.outline.files.iter().filter(|file| own == Some(&file.version));
+        let renamed = files.filter_map(|file| {
+            let (found, behind) = Name::of(&file.path, layout)?;
+            if !is_alone && found.whole(layout) != name {
+                return None;
+            }
+            let to = found.with_version(version);
+            Some(if has_folders(layout) {
+                (file.path.strip_suffix(behind)?.to_owned(), to)
+            } else {
+                (file.path.clone(), to + behind)
+            })
+        });
+        renamed.collect()
+    }
 }
 
 /// The name of the migration that a file belongs to, from the file's own name or its folder's.
 pub(crate) fn migration_of(path: &Path) -> Option<String> {
-    let entry = |path: &Path| Some(Name::of(path.file_name()?.to_str()?)?.0.whole());
-    entry(path).or_else(|| entry(path.parent()?))
-}
-
-/// The entries of a migrations folder: files, and in some layouts one folder per migration.
-fn entries(folder: &Path) -> Result<Vec<String>, Problem> {
-    let files = folder::collect(folder)?;
-    let first = |path: &str| path.split('/').next().unwrap_or(path).to_owned();
-    let entries: BTreeSet<String> = files.iter().map(|file| first(&file.path)).collect();
-    Ok(entries.into_iter().collect())
-}
-
-/// An entry's name with another version.
-pub(super) fn with_version(entry: &str, version: &str) -> Option<String> {
-    let (name, behind) = Name::of(entry)?;
-    Some(format!("{}{version}{}{behind}", name.prefix, name.rest))
+    let name = |path: Option<&Path>, layout| {
+        let (name, _) = Name::of(path?.file_name()?.to_str()?, layout)?;
+        Some(name.whole(layout))
+    };
+    name(Some(path), Layout::Flyway)
+        .or_else(|| name(Some(path), Layout::Flat))
+        .or_else(|| name(path.parent(), Layout::Folders))
 }
 
 /// Renames all files or none, as far as conflicts can be foreseen.
-fn rename(folder: &Path, renamed: &[(String, String)]) -> Result<(), Problem> {
+fn rename(folder: &Path, renamed: &BTreeSet<(String, String)>) -> Result<(), Problem> {
     if let Some((_, taken)) = renamed.iter().find(|(_, to)| folder.join(to).exists()) {
         return Err(Problem::Exists { path: folder.join(taken) });
     }
@@ -278,32 +270,4 @@ async fn is_applied(name: &str, context: &Context) -> Result<bool, Problem> {
     let migrator: &Migrator = &context.migrator;
     let attempts = migrator.history(&target).await?;
     Ok(attempts.iter().any(|attempt| attempt.live && attempt.name == name))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_taken_apart_and_put_together_in_every_layout() {
-        for (entry, expected) in [
-            ("0003_add_tags.up.sql", "0007_add_tags.up.sql"),
-            ("3_add_tags.sql", "0007_add_tags.sql"),
-            ("V1_2__tags.verify.sql", "V0007__tags.verify.sql"),
-            ("U3__tags.sql", "U0007__tags.sql"),
-            ("20260101000000_tags", "0007_tags"),
-            ("2026-01-01-000000_tags", "0007_tags"),
-        ] {
-            assert_eq!(with_version(entry, "0007").as_deref(), Some(expected));
-        }
-        assert_eq!(with_version("R__views.sql", "0007"), None);
-        assert_eq!(with_version("README.md", "0007"), None);
-    }
-
-    #[test]
-    fn a_migration_is_named_by_its_version_or_by_its_name() {
-        let (name, _) = Name::of("0003_add_tags.down.sql").unwrap();
-        assert!(name.is("3") && name.is("0003") && name.is("0003_add_tags"));
-        assert!(!name.is("30") && !name.is("add_tags"));
-    }
 }

@@ -1,5 +1,6 @@
 //! The files of a new migration: names and texts, derived from the existing ones.
 
+use super::name::Name;
 use humantime::format_rfc3339_seconds;
 use migrate_core::directory::UNWRITTEN;
 use migrate_core::{Layout, Version};
@@ -40,7 +41,7 @@ impl<'a> Last<'a> {
     /// The last of these names that begins with a version of digits.
     pub(super) fn of(names: &'a [String], layout: Layout) -> Option<Last<'a>> {
         let (name, version) =
-            names.iter().rev().find_map(|name| Some((name, version_as_named(name, layout)?)))?;
+            names.iter().rev().find_map(|name| Some((name, Name::of_migration(name, layout)?.version)))?;
         Some(Last { layout, name, version, is_only: names.len() == 1 })
     }
 
@@ -51,7 +52,7 @@ impl<'a> Last<'a> {
         // A date alone can't distinguish two migrations of one day. The time of day can, and sorts after the
         // date as a number.
         let candidates = [time, timestamp(now), self.version.to_owned()];
-        let is_after = |version: &String| self.is_before(version, name);
+        let is_after = |version: &String| self.is_before(version, &format!("{version}_{name}"));
         candidates.into_iter().find(is_after).unwrap_or_else(|| match self.version.len() {
             // As text, `20260105101500_b` comes before `20260105_a`.
             8 => format!("{}000000", incremented(self.version)),
@@ -59,13 +60,16 @@ impl<'a> Last<'a> {
         })
     }
 
-    /// True if a migration with this version and name sorts after it in its layout.
+    /// True if a migration with this version and full name sorts after it in its layout.
     fn is_before(&self, version: &str, name: &str) -> bool {
         match self.layout {
-            Layout::Prisma => *format!("{version}_{name}") > *self.name,
-            Layout::Dbmate => version > self.version && *format!("{version}_{name}") > *self.name,
+            Layout::Prisma => name > self.name,
+            Layout::Dbmate => version > self.version && name > self.name,
             Layout::Folders => version.replace('-', "") > self.version.replace('-', ""),
-            _ => Version::numeric(version.to_owned()) > Version::numeric(self.version.to_owned()),
+            // Flyway's versions have dots, or underscores for them.
+            _ => {
+                Version::numeric(version.replace('_', ".")) > Version::numeric(self.version.replace('_', "."))
+            }
         }
     }
 
@@ -86,20 +90,10 @@ pub(super) fn following(version: &str) -> String {
     incremented(version)
 }
 
-/// True if a migration sorts after another one of its layout. Names include the versions.
-pub(super) fn is_after(layout: Layout, before: (&str, &str), version: &str, description: &str) -> bool {
-    let (name, last) = before;
-    Last { layout, name, version: last, is_only: false }.is_before(version, description)
-}
-
-/// The version at the beginning of a name; none if the name has another form.
-pub(super) fn version_as_named(name: &str, layout: Layout) -> Option<&str> {
-    let version = match layout {
-        Layout::Flyway | Layout::Refinery => name.trim_start_matches(['V', 'U']).split_once("__")?.0,
-        // diesel's folders need no `_`, and dbmate's names need nothing after their digits.
-        _ => name.split(|c: char| !c.is_ascii_digit() && c != '-').next()?.trim_end_matches('-'),
-    };
-    version.starts_with(|c: char| c.is_ascii_digit()).then_some(version)
+/// True if a migration sorts after another one of its layout. Both are full names with their versions.
+pub(super) fn is_after(layout: Layout, before: (&str, &str), (name, version): (&str, &str)) -> bool {
+    let (before, last) = before;
+    Last { layout, name: before, version: last, is_only: false }.is_before(version, name)
 }
 
 /// The time as a version: `YYYYMMDDHHMMSS`, in UTC.
@@ -153,14 +147,6 @@ pub(super) struct Parts {
     pub(super) verify: bool,
 }
 
-/// The texts of a migration's scripts.
-#[derive(Clone, Debug)]
-pub(super) struct Texts {
-    pub(super) up: ScriptHalf,
-    pub(super) down: Option<ScriptHalf>,
-    pub(super) verify: Option<String>,
-}
-
 /// A script that may share its file with another one.
 #[derive(Clone, Debug)]
 pub(super) struct ScriptHalf {
@@ -186,23 +172,9 @@ pub(super) fn files(
 ) -> Option<Vec<Stub>> {
     let is_halved = matches!(layout, Layout::Goose | Layout::Dbmate | Layout::Tern);
     let down = if is_halved { DOWN.replace("this file", "this half") } else { DOWN.to_owned() };
-    let texts = Texts {
-        up: ScriptHalf::stub(UP),
-        down: parts.down.then(|| ScriptHalf::stub(&down)),
-        verify: parts.verify.then(|| ScriptHalf::stub(VERIFY).text),
-    };
-    files_with(layout, version, name, paths, texts)
-}
-
-/// Does the same with these texts.
-pub(super) fn files_with(
-    layout: Layout,
-    version: &str,
-    name: &str,
-    paths: &[String],
-    texts: Texts,
-) -> Option<Vec<Stub>> {
-    let Texts { up, down, verify } = texts;
+    let up = ScriptHalf::stub(UP);
+    let down = parts.down.then(|| ScriptHalf::stub(&down));
+    let verify = parts.verify.then(|| ScriptHalf::stub(VERIFY).text);
     let file = |path: String, text: String| Stub { path, text };
     let of_parts = |up_path: String, down_path: String, verify_path: String| {
         let up = file(up_path, up.text.clone());
@@ -236,7 +208,10 @@ pub(super) fn files_with(
             of_parts(long("V"), long("U"), format!("V{short}.verify.sql"))
         }
         // refinery has no down scripts: a `U` is a separate migration.
-        Layout::Refinery => vec![file(format!("V{version}__{name}.sql"), up.text)],
+        Layout::Refinery => {
+            let stem = format!("V{version}__{name}");
+            of_parts(format!("{stem}.sql"), String::new(), format!("{stem}.verify.sql"))
+        }
         Layout::Goose | Layout::Dbmate | Layout::Tern => halves(),
         _ => return None,
     })

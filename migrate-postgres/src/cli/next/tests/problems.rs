@@ -49,7 +49,7 @@ each! { is_listed, examples, Problem:
         Problem::File { what: "write", path: "report.html".into(), source: ErrorKind::PermissionDenied.into() };
     Problem::Exists { .. } => Problem::Exists { path: "migrations/0002_b.sql".into() };
     Problem::NewName { .. } => Problem::NewName { name: "--".to_owned() };
-    Problem::NewLayout { .. } => Problem::NewLayout { layout: "Rails".to_owned() };
+    Problem::NewLayout { .. } => Problem::NewLayout { layout: "refinery".to_owned(), down: true };
     Problem::NotDevelopment { .. } => Problem::NotDevelopment { database: database() };
     Problem::NotConfirmed { .. } => not_confirmed(false), not_confirmed(true);
     Problem::OtherDatabase { .. } =>
@@ -104,7 +104,7 @@ each! { is_renumber, renumbers, RenumberProblem:
 
 each! { is_rewrite, unwritten, RewriteProblem:
     RewriteProblem::NothingApplied => RewriteProblem::NothingApplied;
-    RewriteProblem::Layout { .. } => RewriteProblem::Layout { layout: "Rails".to_owned() };
+    RewriteProblem::Version { .. } => RewriteProblem::Version { name: "v1_init".to_owned() };
     RewriteProblem::Exists { .. } => RewriteProblem::Exists { path: "0003_b_index.up.sql".to_owned() };
     RewriteProblem::NotAFile { .. } => RewriteProblem::NotAFile { path: "0003_c/.idea".to_owned() };
     RewriteProblem::Order { .. } =>

@@ -3,6 +3,9 @@
 mod files;
 mod page;
 mod problem;
+#[cfg(test)]
+mod tests;
+mod texts;
 mod versions;
 
 pub(crate) use problem::RewriteProblem;
@@ -16,7 +19,7 @@ use migrate_core::directory::source::SourceFile;
 use migrate_core::lint::LintOptions;
 use migrate_core::lint::fix::{Rewrite, rewrites};
 use migrate_core::sql::facts::Facts;
-use migrate_core::{FolderError, Layout, Set};
+use migrate_core::{FolderError, Layout, Problems, Set};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
@@ -50,8 +53,8 @@ impl Rewriting<'_> {
         let rewrites = rewrites(self.set, self.options).map_err(migrate_core::config::JudgeError::from)?;
         let (before, others) = contents(self.folder, sources)?;
         let versions = versions::assign(self.set, self.layout, self.options, &rewrites)?;
-        let after =
-            Files { layout: self.layout, before: &before }.rewritten(self.set, &rewrites, &versions)?;
+        let files = Files::of(self.layout, &before).map_err(|problems| self.invalid(problems))?;
+        let after = files.rewritten(self.set, &rewrites, &versions)?;
         self.check(&after, &versions)?;
         let changes = Changes { before, after };
         changes.check_moved(&others)?;
@@ -74,10 +77,7 @@ impl Rewriting<'_> {
     /// Reads the result as the folder would be read: it has to be a set with the migrations in their order.
     fn check(&self, after: &Contents, versions: &[versions::Numbered]) -> Result<(), Problem> {
         let files = after.iter().map(|(path, bytes)| SourceFile::new(path.clone(), bytes.clone())).collect();
-        let read = self.reading.read(files).map_err(|problems| FolderError::Problems {
-            path: self.folder.to_owned(),
-            problems: problems.under(&self.folder.to_string_lossy()),
-        })?;
+        let read = self.reading.read(files).map_err(|problems| self.invalid(problems))?;
         let found = names(&read);
         let expected: Vec<&str> =
             versions.iter().flat_map(|of| of.names.iter().map(String::as_str)).collect();
@@ -85,6 +85,11 @@ impl Rewriting<'_> {
             return Ok(());
         }
         Err(RewriteProblem::Order { found: found.join(", "), expected: expected.join(", ") }.into())
+    }
+
+    fn invalid(&self, problems: Problems) -> FolderError {
+        let problems = problems.under(&self.folder.to_string_lossy());
+        FolderError::Problems { path: self.folder.to_owned(), problems }
     }
 }
 

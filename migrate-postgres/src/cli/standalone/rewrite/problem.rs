@@ -9,10 +9,10 @@ use std::fmt;
 pub(crate) enum RewriteProblem {
     /// Which migrations are applied is not known.
     NothingApplied,
-    /// The layout has no files that a command writes.
-    Layout {
-        /// The layout.
-        layout: String,
+    /// A migration to divide has a version that is not a number, such as `v1_init`.
+    Version {
+        /// The migration.
+        name: String,
     },
     /// A file of another migration has the name of a new one.
     Exists {
@@ -39,7 +39,12 @@ impl Explain for RewriteProblem {
             RewriteProblem::NothingApplied => {
                 f.write_str("it is not known which migrations are applied, and their files must not change")
             }
-            RewriteProblem::Layout { layout } => write!(f, "the {layout} layout has no files to write"),
+            RewriteProblem::Version { name } => {
+                write!(
+                    f,
+                    "the version of `{name}` is not a number, so the migrations in its place can't be numbered"
+                )
+            }
             RewriteProblem::Exists { path } => {
                 write!(f, "`{path}` exists, and a new file would have its name")
             }
@@ -65,7 +70,9 @@ impl Explain for RewriteProblem {
                 Advice::fix("name the last applied migration with --since VERSION")
                     .or(NextStep::fix("give facts about the database with --facts FILE"))
             }
-            RewriteProblem::Layout { .. } => Advice::fix("write the scripts by hand"),
+            RewriteProblem::Version { .. } => {
+                Advice::fix("give the migration a version of digits, and repeat the command")
+            }
             RewriteProblem::Exists { .. } => Advice::fix("rename that file"),
             RewriteProblem::NotAFile { .. } => {
                 Advice::fix("move it out of the folder, and repeat the command")

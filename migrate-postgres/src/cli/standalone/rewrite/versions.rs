@@ -1,7 +1,7 @@
 //! The versions of rewritten migrations, and of those behind them.
 
-use super::super::renumber::Name;
-use super::super::stub::{following, is_after, version_as_named};
+use super::super::name::Name;
+use super::super::stub::{following, is_after};
 use super::is_rewritten;
 use super::problem::RewriteProblem;
 use migrate_core::lint::LintOptions;
@@ -13,7 +13,8 @@ use migrate_core::{Layout, Set};
 pub(super) struct Numbered {
     /// The name before.
     pub(super) old: String,
-    /// The versions, as written; one for a migration that is not divided.
+    /// The versions, as written: one for a migration that is not divided, and none for one without a version of
+    /// digits.
     pub(super) versions: Vec<String>,
     /// The names.
     pub(super) names: Vec<String>,
@@ -30,33 +31,33 @@ pub(super) fn assign(
     let mut all: Vec<Numbered> = Vec::new();
     let applied = options.applied(set).unwrap_or_default();
     for (at, migration) in set.iter().enumerate() {
-        let name = migration.name();
+        let old = migration.name().to_owned();
         let rewrite = rewrites.iter().find(|of| of.version == *migration.version() && is_rewritten(of));
-        let words: Vec<&str> =
-            rewrite.map_or_else(|| vec![""], |of| of.scripts.iter().map(|script| script.word).collect());
-        let Some(version) = version_as_named(name, layout).filter(|_| !migration.version().is_repeatable())
-        else {
-            all.push(Numbered { old: name.to_owned(), versions: Vec::new(), names: vec![name.to_owned()] });
+        let name = Name::of_migration(migration.name(), layout);
+        let Some(name) = name.filter(|_| !migration.version().is_repeatable()) else {
+            if rewrite.is_some() {
+                return Err(RewriteProblem::Version { name: old });
+            }
+            all.push(Numbered { names: vec![old.clone()], old, versions: Vec::new() });
             continue;
         };
-        let description = Name::of(name).map_or("", |(name, _)| name.description());
-        let mut numbered = Numbered { old: name.to_owned(), versions: Vec::new(), names: Vec::new() };
-        for description in described(description, &words) {
+        let words: Vec<&str> =
+            rewrite.map_or_else(|| vec![""], |of| of.scripts.iter().map(|script| script.word).collect());
+        let mut numbered = Numbered { old, versions: Vec::new(), names: Vec::new() };
+        for rest in described(name, &words) {
             let before = numbered.names.last().zip(numbered.versions.last());
             let before =
                 before.or_else(|| last(&all)).map(|(name, version)| (name.as_str(), version.as_str()));
             let is_first = numbered.names.is_empty();
-            let own = match before {
-                _ if is_first && at < applied => version.to_owned(),
-                Some(before) if is_first && is_after(layout, before, version, &description) => {
-                    version.to_owned()
+            let own = (migration.name(), name.version);
+            let version = match before {
+                Some(before) if !is_first || at >= applied && !is_after(layout, before, own) => {
+                    following(before.1)
                 }
-                Some((_, before)) => following(before),
-                None => version.to_owned(),
+                _ => name.version.to_owned(),
             };
-            let is_same = is_first && own == version;
-            numbered.names.push(if is_same { name.to_owned() } else { named(layout, &own, &description) });
-            numbered.versions.push(own);
+            numbered.names.push(name.with(&version, &rest));
+            numbered.versions.push(version);
         }
         all.push(numbered);
     }
@@ -69,11 +70,10 @@ fn last(all: &[Numbered]) -> Option<(&String, &String)> {
 }
 
 /// The descriptions of the parts: the migration's own, and the same with a word behind it.
-fn described(description: &str, words: &[&str]) -> Vec<String> {
+fn described(name: Name<'_>, words: &[&str]) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     for word in words {
-        let both: Vec<&str> = [description, word].into_iter().filter(|part| !part.is_empty()).collect();
-        let own = both.join("_");
+        let own = if word.is_empty() { name.rest.to_owned() } else { name.rest_and(word) };
         let mut unique = own.clone();
         let mut number = 2;
         while all.contains(&unique) {
@@ -85,25 +85,17 @@ fn described(description: &str, words: &[&str]) -> Vec<String> {
     all
 }
 
-/// A migration's name in a layout.
-fn named(layout: Layout, version: &str, description: &str) -> String {
-    match layout {
-        Layout::Flyway | Layout::Refinery => format!("V{version}__{description}"),
-        _ if description.is_empty() => version.to_owned(),
-        _ => format!("{version}_{description}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn parts_of_the_same_kind_are_numbered() {
+        let name = |name| Name::of_migration(name, Layout::Flat).unwrap();
         assert_eq!(
-            described("orders", &["", "validate", "index", "validate"]),
-            ["orders", "orders_validate", "orders_index", "orders_validate_2"]
+            described(name("0001_orders"), &["", "validate", "index", "validate"]),
+            ["_orders", "_orders_validate", "_orders_index", "_orders_validate_2"]
         );
-        assert_eq!(described("", &["", "then"]), ["", "then"]);
+        assert_eq!(described(name("0001_"), &["", "then"]), ["_", "_then"]);
     }
 }
