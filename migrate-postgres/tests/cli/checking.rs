@@ -17,6 +17,7 @@ async fn findings_are_shown_with_their_line_the_reason_and_the_safe_way() {
     let stage = Stage::new(&RISKS).await;
     let lines = [
         "check",
+        "check --all",
         "check --since 0002 --deny very-risky",
         "check --since 0002_index --json",
         "check --since 0001 --deny careful --format github",

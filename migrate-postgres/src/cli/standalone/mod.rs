@@ -22,8 +22,9 @@ use super::signals::Signals;
 use crate::{Migrator, Set};
 use clap::{Arg, Args as _, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
+use migrate_core::config::{Config, JudgeError, source};
 use migrate_core::directory::Reading;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Migrate a PostgreSQL database with a folder of SQL scripts
@@ -145,6 +146,12 @@ fn empty() -> Set {
     Set::new(migrate_core::DEFAULT_SET, Vec::new()).expect("no versions, and none twice")
 }
 
+/// The configuration of the project that a folder belongs to.
+fn project(folder: &Path) -> Result<Config, JudgeError> {
+    let project = source::nearest(folder).map(|root| source::of_folder(&root)).transpose()?;
+    Ok(project.flatten().unwrap_or_default())
+}
+
 /// The placeholders with values, which determine how a folder is read.
 fn reading(options: &Options) -> Reading {
     Reading::default().placeholders(options.placeholders.names().map(str::to_owned))
@@ -155,7 +162,20 @@ impl FolderArgs {
     fn migrator(&self, applies: bool, options: &Options) -> Result<Migrator, Problem> {
         let reading = reading(options);
         let reading = if applies { reading } else { reading.without_unwritten() };
-        Ok(self.settings(Set::from_folder_as(&self.folder, &reading)?))
+        let mut migrator = self.settings(Set::from_folder_as(&self.folder, &reading)?);
+        migrator.settings.approvals = self.approvals()?;
+        Ok(migrator)
+    }
+
+    /// The approvals of migrate.toml, which `migrate!` embeds in a service. They live as long as the program.
+    fn approvals(&self) -> Result<&'static [(&'static str, &'static str, &'static str)], Problem> {
+        let config = project(&self.folder)?;
+        let kept = |text: &str| -> &'static str { text.to_owned().leak() };
+        let approvals = config.lint.approvals(self.set_name()).map(|of| {
+            let reason = of.approval.reason.as_deref().unwrap_or_default();
+            (kept(&of.migration), kept(&of.approval.rule), kept(reason))
+        });
+        Ok(approvals.collect::<Vec<_>>().leak())
     }
 
     fn set_name(&self) -> &str {

@@ -4,11 +4,13 @@ use super::{github, sarif};
 use crate::cli::finding;
 use crate::cli::page::{Page, Tone};
 use crate::cli::problem::Problem;
-use migrate_core::config::LintConfig;
-use migrate_core::lint::{Finding, Judgement, Risk};
+use migrate_core::config::{JudgeError, LintConfig};
+use migrate_core::display::printable::printable;
+use migrate_core::lint::{Finding, Judgement, Risk, lint};
 use migrate_core::render::{Rendered, RenderedPart, end, path};
 use migrate_core::{Migration, Set};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The findings of a folder.
@@ -17,13 +19,18 @@ pub(super) struct Findings<'s> {
     folder: String,
     deny: Option<Risk>,
     judgement: Judgement,
+    /// True if only what is new is judged: the applied migrations are known.
+    is_new: bool,
 }
 
 impl<'s> Findings<'s> {
     pub(super) fn of(set: &'s Set, config: &LintConfig, folder: &Path) -> Result<Findings<'s>, Problem> {
         let folder = folder.to_string_lossy();
         let folder = folder.strip_prefix("./").unwrap_or(&folder).to_owned();
-        Ok(Findings { set, folder, deny: config.deny, judgement: config.judge(set)? })
+        let options = config.options(set)?;
+        let judgement = lint(set, &options).map_err(JudgeError::from)?;
+        let is_new = options.applied(set).is_some();
+        Ok(Findings { set, folder, deny: config.deny, judgement, is_new })
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -63,19 +70,46 @@ impl<'s> Findings<'s> {
         format!("; {findings}: {}{denied}{accepted}", counts.join(", "))
     }
 
-    /// For people.
-    pub(super) fn page(&self) -> Page {
-        self.judgement.findings.iter().fold(Page::default(), |page, finding| {
-            let tone = finding::tone(finding.risk);
-            let rendered = Rendered::new(finding, self.set, &self.folder);
-            let page = rendered.lines().iter().fold(page, |page, line| match line.part {
-                RenderedPart::Message | RenderedPart::Mark => page.toned(line.text.clone(), tone),
-                RenderedPart::Place => page.toned(line.text.clone(), Tone::Faint),
-                RenderedPart::Note | RenderedPart::Help => page.prose(line.text.clone(), Tone::Plain),
-                _ => page.line(line.text.clone()),
-            });
-            page.line("")
-        })
+    /// For people. Where nothing tells which migrations are applied, most careful findings are about statements
+    /// that ran long ago: they are counted by rule, unless all are asked for.
+    pub(super) fn page(&self, all: bool) -> Page {
+        let is_full = |finding: &&Finding| {
+            all || self.is_new || finding.risk >= Risk::Dangerous || self.denies(finding)
+        };
+        let (full, counted): (Vec<_>, Vec<_>) = self.judgement.findings.iter().partition(is_full);
+        let page = full.into_iter().fold(Page::default(), |page, finding| self.in_full(page, finding));
+        if counted.is_empty() { page } else { self.counted(page, &counted) }
+    }
+
+    fn in_full(&self, page: Page, finding: &Finding) -> Page {
+        let tone = finding::tone(finding.risk);
+        let rendered = Rendered::new(finding, self.set, &self.folder);
+        let page = rendered.lines().iter().fold(page, |page, line| match line.part {
+            RenderedPart::Message | RenderedPart::Mark => page.toned(line.text.clone(), tone),
+            RenderedPart::Place => page.toned(line.text.clone(), Tone::Faint),
+            RenderedPart::Note | RenderedPart::Help => page.prose(line.text.clone(), Tone::Plain),
+            _ => page.line(line.text.clone()),
+        });
+        page.line("")
+    }
+
+    /// One line for each rule.
+    fn counted(&self, page: Page, findings: &[&Finding]) -> Page {
+        let mut rules: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
+        for finding in findings {
+            rules.entry(finding.rule.id).or_default().push(finding);
+        }
+        let page = rules.values().fold(page, |page, of| {
+            let (first, count) = (of[0], of.len());
+            let place = format!("{}:{}", printable(&path(first, &self.folder)), first.place);
+            let found = match count {
+                1 => format!("1 finding in {place}"),
+                _ => format!("{count} findings, first in {place}"),
+            };
+            let line = format!("{}[{}]: {found}", first.risk.word(), first.rule.id);
+            page.toned(line, finding::tone(first.risk))
+        });
+        page.line("--all shows each of these, and --since VERSION judges only later migrations").line("")
     }
 
     pub(super) fn json(&self) -> Vec<Value> {

@@ -16,7 +16,7 @@ use crate::cli::page::{Page, Tone};
 use crate::cli::problem::Problem;
 use clap::ValueEnum;
 use findings::Findings;
-use migrate_core::config::{LintConfig, Since, source};
+use migrate_core::config::{LintConfig, Since};
 use migrate_core::directory::Directory;
 use migrate_core::directory::source::folder;
 use migrate_core::lint::{OptIn, Risk};
@@ -50,6 +50,9 @@ pub(super) struct Args {
     /// Judge for this major version of PostgreSQL, 14 to 18 [default: for all of them]
     #[arg(long, value_name = "MAJOR", value_parser = clap::value_parser!(u32).range(14..=18))]
     pg: Option<u32>,
+    /// Show each careful finding, even if nothing tells which migrations are applied
+    #[arg(long, conflicts_with_all = ["format", "explain", "rules", "fix"])]
+    all: bool,
     /// Refuse migrations without these scripts
     #[arg(long, value_name = "SCRIPTS", value_delimiter = ',')]
     require: Vec<Part>,
@@ -133,7 +136,7 @@ impl Args {
         let config = self.config(folder)?;
         complete::check(&set, config.since_version(&set)?.as_ref(), &self.require)?;
         let findings = Findings::of(&set, &config, folder)?;
-        let page = findings.page();
+        let page = findings.page(self.all);
         let tone = if findings.is_empty() { Tone::Good } else { Tone::Plain };
         let page = page
             .toned(format!("{found}{}", findings.summary()), tone)
@@ -178,8 +181,7 @@ impl Args {
 
     /// The configuration of the project that the folder belongs to, with the options of the command line.
     fn config(&self, folder: &Path) -> Result<LintConfig, Problem> {
-        let project = source::nearest(folder).map(|root| source::of_folder(&root)).transpose()?;
-        let mut config = project.flatten().unwrap_or_default().lint;
+        let mut config = super::project(folder)?.lint;
         config.deny = self.deny.map(Risk::from).or(config.deny);
         config.pg = self.pg.or(config.pg);
         config.facts = self.facts.clone().or(config.facts);
