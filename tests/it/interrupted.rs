@@ -508,3 +508,32 @@ async fn a_checkpoint_of_a_script_that_runs_in_a_transaction_is_refused_by_name(
     migrator.resolve(database.url(), "2", Resolution::Reverted, "none of it is applied").await.unwrap();
     assert_eq!(names(&migrator.run(database.url()).await.unwrap()), ["apply 00002_step"]);
 }
+
+/// Half of a baseline would be refused as a history of its own. It may be larger than one message.
+#[tokio::test]
+async fn a_baseline_that_is_cut_off_leaves_nothing_behind() {
+    let database = database().await;
+    let client = database.connect().await.unwrap();
+    Migrator::new(set("other", [Scripts::up(1, TABLE)])).run(database.url()).await.unwrap();
+    client
+        .batch_execute(
+            "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS
+             'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END';
+             CREATE TRIGGER cut BEFORE INSERT ON migrate_history FOR EACH ROW WHEN (NEW.seq = 50) EXECUTE FUNCTION cut()",
+        )
+        .await
+        .unwrap();
+    let text = format!("-- {}\nSELECT 1;", "x".repeat(10_000));
+    let migrator = migrator((1..=60).map(|version| Scripts::up(version, text.clone())));
+    let cut = migrator.baseline(database.url(), "55").await.unwrap_err();
+    assert!(!matches!(cut, Error::Refused(_)), "{cut}");
+    assert_eq!(migrator.status(database.url()).await.unwrap().applied().count(), 0);
+    client.batch_execute("DROP TRIGGER cut ON migrate_history").await.unwrap();
+    let report = migrator.baseline(database.url(), "55").await.unwrap();
+    assert_eq!(report.steps.len(), 55);
+    let rows = "SELECT count(*), count(finished_at), count(DISTINCT xmin::text) FROM migrate_history WHERE set_name = 'default'";
+    let row = client.query_one(rows, &[]).await.unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1), row.get::<_, i64>(2)), (55, 55, 1));
+    assert!(migrator.baseline(database.url(), "55").await.unwrap().is_noop());
+    assert_eq!(migrator.run(database.url()).await.unwrap().steps.len(), 5);
+}

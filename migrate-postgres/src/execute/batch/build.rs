@@ -9,7 +9,7 @@ use crate::execute::watch::PID;
 use crate::history::HistoryCursor;
 use crate::sql::transaction::{BEGIN, DEFERRED};
 use migrate_core::engine::error::Failure;
-use migrate_core::plan::Step;
+use migrate_core::plan::{Action, Step};
 use migrate_core::sql::{Control, Unit};
 use migrate_core::{Options, Script};
 use std::ops::Range;
@@ -66,10 +66,11 @@ impl Transactions<'_, '_, '_, '_> {
         }
     }
 
-    /// True if a step is committed together with the one before it: adoption is all or nothing.
+    /// True if a step is committed together with the one before it: an adoption and a baseline are all or nothing.
     pub(super) fn joins(&self, index: usize) -> bool {
-        let is_adopted = |index: usize| self.steps.get(index).is_some_and(|step| step.adopted.is_some());
-        index > 0 && is_adopted(index - 1) && is_adopted(index)
+        let is = |index: usize, of: fn(&Step<'_>) -> bool| self.steps.get(index).is_some_and(of);
+        let are = |of| index > 0 && is(index - 1, of) && is(index, of);
+        are(|step| step.adopted.is_some()) || are(is_plain_mark)
     }
 
     /// Adds the statements that come before the first step, unless they are done.
@@ -193,10 +194,16 @@ impl Transactions<'_, '_, '_, '_> {
     }
 
     fn push_end(&self, message: &mut Message, index: usize, standing: HistoryCursor) {
+        let context = &self.context;
         if self.joins(index + 1) {
+            if is_plain_mark(&self.steps[index]) {
+                // The commit at the end is the one that waits for the disk, or does not.
+                let finish =
+                    context.table.finish(context.run, standing.last_row + 1, &self.steps[index], true);
+                message.push(index, Purpose::Finish, &[finish]);
+            }
             return;
         }
-        let context = &self.context;
         let no_timeouts = context.session_info.no_timeouts();
         let mut statements = context.session_info.between_scripts();
         // The script's own settings, and the defaults of the role.
@@ -258,6 +265,11 @@ impl Transactions<'_, '_, '_, '_> {
             ApplyError::Failed(Box::new(failure))
         })
     }
+}
+
+/// True if a step marks a migration as applied, by a baseline or because it replaces others.
+fn is_plain_mark(step: &Step<'_>) -> bool {
+    step.action == Action::Mark && step.settles.is_none() && step.adopted.is_none()
 }
 
 /// Constraints that a transaction begins with deferred: those that are made immediate at the end of a step have to be deferred
