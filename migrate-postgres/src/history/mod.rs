@@ -1,5 +1,6 @@
 //! The history in a PostgreSQL database.
 
+pub(crate) mod approval_table;
 mod attempt;
 #[allow(dead_code, reason = "the runner of backfills comes next")]
 pub(crate) mod backfill_table;
@@ -35,3 +36,7 @@ pub(crate) use session_info::{SessionInfo, Whereabouts};
 pub(crate) use table::{Ended, HistoryTable, Relation, Resumed, RunIdentity, Said};
 
 pub(crate) use run_id::run_id;
+
+/// The query for the tables of this library, which are not part of the application: their oids and schemas.
+#[cfg(any(feature = "catalog", feature = "operate"))]
+pub(crate) const OWN_TABLES: &str = include_str!("own_tables.sql");

@@ -1,6 +1,7 @@
 //! The lint rules that the authors of migrations have accepted, with their reasons.
 //!
-//! They stand in the scripts, which the history stores, and in the project's configuration.
+//! They are in the scripts, which the history stores, and in the project's configuration, which a run records
+//! beside the history.
 
 use super::Migrator;
 use super::snapshot::Snapshot;
@@ -35,10 +36,16 @@ impl fmt::Display for AcceptedRule {
 }
 
 impl Migrator {
-    /// The accepted rules of the set's migrations, and of those that only the history has.
+    /// The accepted rules of the set's migrations, and those that only the history has.
     pub(crate) fn accepted(&self, snapshot: &Snapshot) -> Vec<AcceptedRule> {
         let own = self.set().iter().flat_map(|migration| self.accepted_in(migration));
-        own.chain(snapshot.accepted_elsewhere(self.set())).collect()
+        let mut accepted: Vec<AcceptedRule> = own.chain(snapshot.accepted_elsewhere(self.set())).collect();
+        for recorded in snapshot.recorded(self.set()) {
+            if !accepted.contains(&recorded) {
+                accepted.push(recorded);
+            }
+        }
+        accepted
     }
 
     /// Those of a migration of the set.
@@ -52,7 +59,7 @@ impl Migrator {
             migration: name.to_owned(),
             statement: None,
             rule: (*rule).to_owned(),
-            reason: Some((*reason).to_owned()),
+            reason: Some((*reason).to_owned()).filter(|reason| !reason.is_empty()),
         });
         written.chain(configured).collect()
     }

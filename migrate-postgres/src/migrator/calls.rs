@@ -14,7 +14,6 @@ use crate::observe::{Callback, Listeners};
 use crate::sql::transaction::BEGIN;
 #[cfg(feature = "cli")]
 use migrate_core::Options;
-use migrate_core::lint::ConfiguredApproval;
 use migrate_core::plan::{Accept, Baseline, Down, Plan, Redo, Resolution, Resolve, To, Up};
 use migrate_core::{Report, engine};
 
@@ -107,15 +106,6 @@ impl Migrator {
             Some(risk) => Box::new(Refusing { plan, risk, allow: self.approvals() }),
             None => plan,
         }
-    }
-
-    /// The approvals of the project's configuration.
-    pub(crate) fn approvals(&self) -> Vec<ConfiguredApproval> {
-        let approvals = self.settings.approvals.iter();
-        let approval = |(migration, rule, reason): &(_, _, &str)| {
-            ConfiguredApproval::new(*migration, *rule, Some((*reason).to_owned()))
-        };
-        approvals.map(approval).collect()
     }
 
     /// Takes the database to a version: applies the migrations up to it, or reverts those after it.
@@ -230,6 +220,10 @@ impl Migrator {
         self.check_fitness()?;
         let mut history = PgHistory::open(target, &self.settings).await?;
         let report = engine::run(&mut history, &self.set, plan, &self.settings.engine, listeners).await;
+        let report = match report {
+            Ok(report) => Ok(self.record_approvals_after(&history, report).await),
+            failed => failed,
+        };
         history.close().await;
         #[cfg(feature = "catalog")]
         let report = match report {

@@ -3,6 +3,7 @@
 
 #[cfg(any(feature = "cli", feature = "report"))]
 pub(crate) mod accepted;
+mod approvals;
 mod builder;
 mod calls;
 #[cfg(feature = "histories")]

@@ -12,12 +12,13 @@ use crate::backend::{RunningAttempt, running};
 use crate::connection::session::Session;
 use crate::connection::target::Target;
 use crate::error::Error;
+use crate::history::approval_table::{self, ConfiguredRule};
 #[cfg(feature = "histories")]
 use crate::history::foreign;
 use crate::history::settings::RunSettings;
 use crate::history::{Attempt, LiveRows, Loaded, SessionInfo, StoredScripts, add_foreign, attempts};
 use crate::migrator::Migrator;
-use futures_util::future::join;
+use futures_util::future::{join, join3};
 #[cfg(any(feature = "cli", feature = "report"))]
 use migrate_core::Script;
 use migrate_core::Set;
@@ -44,6 +45,9 @@ pub(crate) struct Snapshot {
     /// The texts of rows that differ from the set, or are of attempts that stopped.
     #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line shows them"))]
     stored: StoredScripts,
+    /// The recorded approvals of the configuration.
+    #[cfg(any(feature = "cli", feature = "report"))]
+    approvals: Vec<ConfiguredRule>,
 }
 
 impl Snapshot {
@@ -74,6 +78,22 @@ impl Snapshot {
             script.map(|script| of_script(&script, &attempt.name)).unwrap_or_default()
         });
         accepted.collect()
+    }
+
+    /// The rules that the configuration of this release, or of another one, accepts in applied migrations.
+    pub(super) fn recorded(&self, set: &Set) -> impl Iterator<Item = AcceptedRule> {
+        self.approvals.iter().map(|approval| {
+            let migration = set.iter().find(|of| of.version().canonical() == approval.version);
+            let attempt = || self.attempts.iter().rev().find(|of| of.version.canonical() == approval.version);
+            let name = migration.map(|migration| migration.name().to_owned());
+            let name = name.or_else(|| attempt().map(|attempt| attempt.name.clone()));
+            AcceptedRule {
+                migration: name.unwrap_or_else(|| approval.version.clone()),
+                statement: None,
+                rule: approval.rule.clone(),
+                reason: Some(approval.reason.clone()).filter(|reason| !reason.is_empty()),
+            }
+        })
     }
 }
 
@@ -120,9 +140,19 @@ impl Migrator {
     async fn read(&self, session: &mut Session<'_>, extent: Extent) -> Result<Snapshot, Error> {
         let reader = SnapshotReader { settings: &self.settings, set: self.set(), extent };
         let (session_info, read) = reader.read(session).await?;
-        let Read { loaded: Loaded { state, stored, is_used }, attempts, running } = read;
+        #[cfg(any(feature = "cli", feature = "report"))]
+        let approvals = read.approvals;
+        let Read { loaded: Loaded { state, stored, is_used }, attempts, running, .. } = read;
         let state = add_foreign(session, &session_info, &self.settings, self.set(), state, is_used).await?;
-        Ok(Snapshot { session_info, state, attempts, running, stored })
+        Ok(Snapshot {
+            session_info,
+            state,
+            attempts,
+            running,
+            stored,
+            #[cfg(any(feature = "cli", feature = "report"))]
+            approvals,
+        })
     }
 }
 
@@ -202,7 +232,7 @@ impl SnapshotReader<'_> {
 
     async fn read_rows(self, client: &Client, session_info: &SessionInfo) -> Result<SnapshotRows, Error> {
         if !session_info.exists {
-            return Ok(SnapshotRows::Own(LiveRows::NONE, Vec::new()));
+            return Ok(SnapshotRows::Own(LiveRows::NONE, Vec::new(), false));
         }
         #[cfg(feature = "histories")]
         if let Some(kept) = &self.settings.keeping {
@@ -220,8 +250,14 @@ impl SnapshotReader<'_> {
                 Extent::Attempts => attempts(client, session_info, self.set).await,
             }
         };
-        let (rows, attempts) = join(rows, attempts).await;
-        Ok(SnapshotRows::Own(rows?, attempts?))
+        let has_approvals = async {
+            match self.extent {
+                Extent::HistoryState => Ok(false),
+                Extent::Attempts => has_approvals(client, session_info).await,
+            }
+        };
+        let (rows, attempts, has_approvals) = join3(rows, attempts, has_approvals).await;
+        Ok(SnapshotRows::Own(rows?, attempts?, has_approvals?))
     }
 
     /// Asks for texts, and for who runs what has not ended.
@@ -231,21 +267,25 @@ impl SnapshotReader<'_> {
         session_info: &SessionInfo,
         rows: SnapshotRows,
     ) -> Result<Read, Error> {
-        let (rows, attempts) = match rows {
-            SnapshotRows::Own(rows, attempts) => (rows, attempts),
+        let (rows, attempts, has_approvals) = match rows {
+            SnapshotRows::Own(rows, attempts, has_approvals) => (rows, attempts, has_approvals),
             #[cfg(feature = "histories")]
             SnapshotRows::Foreign(state, attempts) => {
                 let loaded = Loaded { state, stored: StoredScripts::new(), is_used: true };
-                return Ok(Read { loaded, attempts, running: None });
+                return Ok(Read { loaded, attempts, running: None, approvals: Vec::new() });
             }
         };
         let stopped = stopped(self.set, rows.state(), &attempts);
-        let (loaded, running) = join(
+        let approvals = async {
+            if has_approvals { approvals(client, session_info, self.set).await } else { Ok(Vec::new()) }
+        };
+        let (loaded, running, approvals) = join3(
             rows.complete(client, session_info, self.set, &stopped),
             running(client, self.settings, session_info, self.set, &attempts),
+            approvals,
         )
         .await;
-        Ok(Read { loaded: loaded?, attempts, running: running? })
+        Ok(Read { loaded: loaded?, attempts, running: running?, approvals: approvals? })
     }
 }
 
@@ -254,15 +294,34 @@ struct Read {
     loaded: Loaded,
     attempts: Vec<Attempt>,
     running: Option<RunningAttempt>,
+    #[cfg_attr(
+        not(any(feature = "cli", feature = "report")),
+        allow(dead_code, reason = "only they show it")
+    )]
+    approvals: Vec<ConfiguredRule>,
 }
 
 /// The rows of the second round trip.
 enum SnapshotRows {
-    /// Of our history.
-    Own(LiveRows, Vec<Attempt>),
+    /// Of our history; true if approvals of the configuration are recorded beside it.
+    Own(LiveRows, Vec<Attempt>, bool),
     /// Of another tool's, which is kept.
     #[cfg(feature = "histories")]
     Foreign(HistoryState, Vec<Attempt>),
+}
+
+async fn has_approvals(client: &Client, session_info: &SessionInfo) -> Result<bool, Error> {
+    let readable = approval_table::is_readable(client, session_info).await;
+    readable.map_err(|source| Error::server("reading the approvals beside the history", source))
+}
+
+async fn approvals(
+    client: &Client,
+    session_info: &SessionInfo,
+    set: &Set,
+) -> Result<Vec<ConfiguredRule>, Error> {
+    let read = approval_table::read(client, session_info, set.name()).await;
+    read.map_err(|source| Error::server("reading the approvals beside the history", source))
 }
 
 /// The numbers of the last attempts with migrations that stopped: their texts are shown.

@@ -7,7 +7,7 @@ use crate::connection::target::Target;
 use crate::error::Error;
 use crate::migrator::Migrator;
 use migrate_core::history::HistoryState;
-use migrate_core::sql::facts::{Facts, RelationKind};
+use migrate_core::sql::facts::{Facts, ObjectName, RelationKind};
 
 impl Migrator {
     /// Reads the facts about a database that [lint](crate::lint) uses: the server's version and time zone, the last
@@ -40,9 +40,12 @@ impl Migrator {
     }
 
     async fn facts_over(&self, session: &mut Session<'_>) -> Result<Facts, Error> {
-        let (_, state) = self.state_over(session).await?;
+        let (session_info, state) = self.state_over(session).await?;
         let patience = self.settings.lock_timeout;
         let mut facts = catalog::read_all(session, patience).await?;
+        // Another tool's table, if it is kept as the history.
+        let history = ObjectName::new(session_info.table.schema(), session_info.table.name());
+        facts.relations.retain(|name, of| *name != history && of.table.as_ref() != Some(&history));
         let is_stored = |kind| {
             matches!(kind, RelationKind::Table | RelationKind::Partitioned | RelationKind::MaterializedView)
         };

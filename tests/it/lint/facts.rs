@@ -37,6 +37,12 @@ async fn facts_are_names_definitions_and_sizes_and_no_data() {
     let facts = Facts::from_json(&text).unwrap();
     assert_eq!(facts.to_json(), text);
     assert_eq!(facts.positions.get("facts").map(String::as_str), Some("1"));
+    let names: Vec<&str> = facts.relations.keys().map(|name| name.name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["by_name", "logs", "logs_default", "posts", "users", "users_pkey"],
+        "the tables of the history are not the application's"
+    );
     assert!(facts.server_version.is_some() && facts.time_zone.is_some(), "{text}");
     let users = &facts.relations[&ObjectName::new("public", "users")];
     assert_eq!(users.columns.as_ref().unwrap().len(), 2);

@@ -1,5 +1,6 @@
 //! Findings of pending migrations, judged with the facts of the live database.
 
+use migrate_postgres::__private::{SetSettings, finish};
 use migrate_postgres::Migrator;
 use migrate_postgres::lint::Risk;
 use migrate_postgres::operate::{Check, Verdict};
@@ -99,6 +100,74 @@ async fn the_history_keeps_the_reason_of_what_was_accepted() {
         assert_eq!(accepted, ["drop-column: unused since 2.0"]);
         assert!(report.to_html().contains("Accepted: drop-column: unused since 2.0"));
     }
+}
+
+/// The configuration is for migrations that are applied, whose text must not change. The first run that does
+/// something records it; a boot with nothing to do, and a release without the entry, find it there.
+#[tokio::test]
+async fn the_history_keeps_the_reasons_of_the_configuration() {
+    let database = database().await;
+    let url = database.url();
+    let release = |scripts: &[&str], approvals| {
+        let scripts = scripts.iter().enumerate().map(|(index, text)| Scripts::up(index + 1, *text));
+        finish(set("planned", scripts), SetSettings { approvals, ..SetSettings::DEFAULT })
+    };
+    let bare = "ALTER TABLE users DROP COLUMN phone;";
+    release(&[USERS, bare], &[]).run(url).await.unwrap();
+    let approvals = &[("2", "drop-column", "unused since 2.0"), ("4", "drop-table", "empty")];
+    let next = release(&[USERS, bare, "CREATE TABLE posts ();", "DROP TABLE users;"], approvals);
+    assert!(next.clone().up_to("2").run(url).await.unwrap().is_noop());
+    let recorded = "SELECT count(*) FROM pg_class WHERE relname = 'migrate_history_approval'";
+    let client = database.connect().await.unwrap();
+    assert_eq!(client.query_one(recorded, &[]).await.unwrap().get::<_, i64>(0), 0);
+
+    for (last, count) in [("3", 1), ("4", 2)] {
+        let report = next.clone().up_to(last).run(url).await.unwrap();
+        assert!(!report.is_noop() && report.notices.is_empty(), "{report:?}");
+        let rows = client.query_one("SELECT count(*) FROM migrate_history_approval", &[]).await.unwrap();
+        assert_eq!(rows.get::<_, i64>(0), count, "what is applied");
+    }
+    let rows = "SELECT string_agg(concat_ws(' ', set_name, version, rule, reason), '; ' ORDER BY version) \
+                FROM migrate_history_approval";
+    let rows: String = client.query_one(rows, &[]).await.unwrap().get(0);
+    assert_eq!(rows, "planned 2 drop-column unused since 2.0; planned 4 drop-table empty");
+    for release in [next, release(&[USERS], &[])] {
+        let report = release.database_report(url, &ReportOptions::new()).await.unwrap();
+        let accepted: Vec<String> =
+            report.accepted.iter().map(|of| format!("{} {of}", of.migration)).collect();
+        assert_eq!(accepted, ["00002_step drop-column: unused since 2.0", "00004_step drop-table: empty"]);
+        assert!(report.to_html().contains("Accepted: drop-column: unused since 2.0"));
+        assert!(!report.to_html().contains("history_approval"), "the table is not the application's");
+    }
+}
+
+/// Nothing that was done is undone because a reason can't be recorded.
+#[tokio::test]
+async fn a_role_without_rights_to_record_the_configuration_gets_a_notice() {
+    let database = database().await;
+    let url = database.url();
+    let release = |last: &str, approvals| {
+        let scripts = [Scripts::up(1, USERS), Scripts::up(2, last)];
+        let chosen = SetSettings { approvals, history_schema: Some("ops"), ..SetSettings::DEFAULT };
+        finish(set("planned", scripts), chosen)
+    };
+    release("SELECT 1;", &[]).up_to("1").run(url).await.unwrap();
+    let client = database.connect().await.unwrap();
+    let role = format!("{}_runs", database.name());
+    client
+        .batch_execute(&format!(
+            "CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA ops TO {role};
+             GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA ops TO {role}"
+        ))
+        .await
+        .unwrap();
+    let mut config = database.config();
+    config.user(&role);
+    let report = release("SELECT 1;", &[("1", "no-primary-key", "a list")]).run(&config).await.unwrap();
+    assert_eq!(report.steps.len(), 1);
+    let notices: Vec<String> = report.notices.iter().map(ToString::to_string).collect();
+    assert!(notices.len() == 1 && notices[0].contains("the approvals could not be recorded"), "{notices:?}");
+    client.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use crate::connection::protect;
 use crate::error::Error;
+use crate::history::OWN_TABLES;
 use crate::sql::answers::{Answers, is_true, parsed, text};
 use crate::sql::quote::quote_literal;
 use migrate_core::plan::Step;
@@ -61,7 +62,7 @@ impl Wanted {
 
     /// The query for the relations.
     fn oids(&self) -> String {
-        if self.everything { EVERYTHING.to_owned() } else { related(self) }
+        if self.everything { everything() } else { related(self) }
     }
 
     fn add(&mut self, statement: &str) {
@@ -91,7 +92,7 @@ pub(super) async fn read(client: &Client, wanted: &Wanted, patience: Duration) -
     read_wanted(client, wanted, patience).await
 }
 
-/// Reads the facts about all relations, except PostgreSQL's own.
+/// Reads the facts about all relations, except PostgreSQL's and this library's.
 pub(in crate::operate) async fn read_all(client: &Client, patience: Duration) -> Result<Facts, Error> {
     let wanted = Wanted { everything: true, ..Wanted::default() };
     read_wanted(client, &wanted, patience).await
@@ -136,7 +137,16 @@ fn array(texts: &BTreeSet<String>) -> String {
     format!("ARRAY[{}]::text[]", texts.join(", "))
 }
 
-const EVERYTHING: &str = "SELECT c.oid FROM pg_catalog.pg_class c                           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace                           WHERE n.nspname !~ '^pg_(catalog|toast|temp)' AND n.nspname <> 'information_schema'";
+/// All relations, except PostgreSQL's and this library's.
+fn everything() -> String {
+    format!(
+        "WITH own (oid, space) AS MATERIALIZED ({OWN_TABLES}) \
+         SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname !~ '^pg_(catalog|toast|temp)' AND n.nspname <> 'information_schema' \
+         AND NOT EXISTS (SELECT FROM own LEFT JOIN pg_catalog.pg_index i ON i.indrelid = own.oid \
+             WHERE c.oid IN (own.oid, i.indexrelid))"
+    )
+}
 
 /// The relations that these words name, and their relatives: tables whose foreign keys refer to them,
 /// partitions, views, and tables with columns of their types.

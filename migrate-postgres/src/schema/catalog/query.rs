@@ -1,6 +1,8 @@
 //! The query that reads a catalog.
 
-/// The part that all branches share.
+use crate::history::OWN_TABLES;
+
+/// The part that all branches share; `{own_tables}` stands for the query for this library's tables.
 const SCOPE: &str = include_str!("sql/scope.sql");
 
 /// The objects, each as: classid, objid, objsubid, kind, identity, table, definition. An object without a
@@ -37,10 +39,11 @@ const BESIDE: &[&str] = &[include_str!("sql/comments.sql"), include_str!("sql/pr
 /// The complete query. Columns: kind, identity, table, definition. Parameters: the schema or null, true to
 /// include owners, schemas and names of other tools' histories.
 pub(super) fn catalog() -> String {
+    let scope = SCOPE.replace("{own_tables}", OWN_TABLES.trim_end());
     let objects = OBJECTS.join("UNION ALL\n");
     let beside = BESIDE.join("UNION ALL\n");
     format!(
-        "WITH {SCOPE},\n\
+        "WITH {scope},\n\
          object (classid, objid, objsubid, kind, identity, on_table, definition) AS MATERIALIZED (\n{objects})\n\
          SELECT kind, identity, on_table, definition FROM object WHERE definition IS NOT NULL\n\
          UNION ALL\n{beside}"

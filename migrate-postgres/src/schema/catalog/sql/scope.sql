@@ -11,26 +11,9 @@ ns AS MATERIALIZED (
 member AS MATERIALIZED (
   SELECT d.classid, d.objid FROM pg_depend d WHERE d.deptype = 'e'
 ),
--- Histories and leases of this library, known by their columns, whatever they are called.
+-- Histories: those of this library, and those of other tools.
 history AS MATERIALIZED (
-  SELECT c.oid, c.relnamespace FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
-  WHERE c.relkind = 'r'
-    AND (a.attname IN ('set_name', 'seq', 'version', 'live', 'digest', 'checkpoint', 'up_sql', 'down_sql')
-         OR (c.relname = 'migrate_lease' AND a.attname IN ('history', 'owner', 'expires_at')))
-  GROUP BY c.oid, c.relnamespace, c.relname
-  HAVING count(*) FILTER (WHERE a.attname NOT IN ('history', 'owner', 'expires_at')) = 8
-    OR (c.relname = 'migrate_lease' AND count(*) = 4)
-  UNION ALL
-  -- The head table, known by the columns that it refers to a history with.
-  SELECT c.oid, c.relnamespace FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
-  WHERE c.relkind = 'r' AND a.attname IN ('set_name', 'history', 'schema_name', 'seq', 'head') AND c.relname ~ '_head$'
-  GROUP BY c.oid, c.relnamespace HAVING count(*) = 5
-  UNION ALL
-  -- Lists of backups, and schemas that were kept.
-  SELECT c.oid, c.relnamespace FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
-  WHERE c.relkind = 'r' AND (c.relname = 'migrate_backup' AND a.attname IN ('set_name', 'file', 'bytes', 'made_at')
-    OR c.relname = 'migrate_schema' AND a.attname IN ('set_name', 'applied', 'identities', 'digests'))
-  GROUP BY c.oid, c.relnamespace HAVING count(*) = 4
+{own_tables}
   UNION ALL
   SELECT c.oid, c.relnamespace FROM unnest($3, $4) AS tools (schema, name)
   JOIN pg_namespace n ON n.nspname = tools.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = tools.name
