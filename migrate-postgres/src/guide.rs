@@ -8,6 +8,10 @@ pub mod scripts {
     #![doc = include_str!("../docs/scripts.md")]
 }
 
+pub mod backfills {
+    #![doc = include_str!("../docs/backfills.md")]
+}
+
 pub mod runs {
     #![doc = include_str!("../docs/runs.md")]
 }

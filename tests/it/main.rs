@@ -3,6 +3,7 @@
 //! (an allocator, a global recorder, the shared server), load the machine, or follow a run by the clock.
 
 mod adopt;
+mod backfill;
 mod bad_input;
 mod boot;
 mod catalog;

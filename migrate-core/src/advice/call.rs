@@ -32,6 +32,8 @@ pub enum Call {
     Baseline,
     /// Adopt another tool's history.
     Adopt,
+    /// Run the backfills that are not finished.
+    Backfill,
     /// Compare with the schema that a run recorded.
     DriftKept,
     /// Continue a backfill that stopped, and try the rows again that it has set aside.
@@ -72,6 +74,7 @@ impl Call {
             Call::Applied { .. } => "resolve_applied",
             Call::Baseline => "baseline",
             Call::Adopt => "adopt",
+            Call::Backfill => "backfill",
             Call::DriftKept => "drift_kept",
             Call::RetryBackfill { .. } => "retry_backfill",
             Call::WatchFolder => "watch_folder",
@@ -91,6 +94,7 @@ impl Call {
             Call::Applied { migration } => format!("resolve({migration:?}, Resolution::Applied, …)"),
             Call::Baseline => "baseline".to_owned(),
             Call::Adopt => "adopt".to_owned(),
+            Call::Backfill => "backfill".to_owned(),
             Call::DriftKept => "drift_since_snapshot".to_owned(),
             Call::RetryBackfill { version } => format!("steer_backfill({version:?}, BackfillAction::Retry)"),
             Call::WatchFolder => "migrate_postgres::build::watch(\"migrations\")".to_owned(),
@@ -110,6 +114,7 @@ impl Call {
             Call::Applied { migration } => format!("resolve {migration} --applied"),
             Call::Baseline => "baseline VERSION".to_owned(),
             Call::Adopt => "adopt".to_owned(),
+            Call::Backfill => "backfill run".to_owned(),
             Call::DriftKept => "drift --kept".to_owned(),
             Call::RetryBackfill { version } => format!("backfill retry {version}"),
             Call::WatchFolder => return None,

@@ -148,6 +148,9 @@ impl Call {
                 CommandLine::new(["resolve", migration, "--applied"], does).with_reason()
             }
             Call::Adopt => CommandLine::new(["adopt", "--dry-run"], "shows what would be taken over"),
+            Call::Backfill => {
+                CommandLine::new(["backfill", "run"], "runs the backfills that are not finished")
+            }
             Call::DriftKept => CommandLine::new(["drift", "--kept"], "compares with the recorded schema"),
             Call::RetryBackfill { version } => {
                 CommandLine::new(["backfill", "retry", version], "lets it go on where it stopped")

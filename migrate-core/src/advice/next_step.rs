@@ -284,6 +284,7 @@ impl NextStep {
                     | Call::Verify
                     | Call::Baseline
                     | Call::Adopt
+                    | Call::Backfill
                     | Call::DriftKept
                     | Call::WatchFolder => {}
                 }

@@ -59,6 +59,7 @@ fn calls() -> Vec<Call> {
         Call::Adopt,
         Call::DriftKept,
         Call::retry_backfill("0002"),
+        Call::Backfill,
         Call::WatchFolder,
     ];
     for call in &calls {
@@ -72,6 +73,7 @@ fn calls() -> Vec<Call> {
             | Call::Applied { .. }
             | Call::Baseline
             | Call::Adopt
+            | Call::Backfill
             | Call::DriftKept
             | Call::RetryBackfill { .. }
             | Call::WatchFolder => {}

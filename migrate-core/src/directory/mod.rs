@@ -64,6 +64,7 @@
 //! A [stub made by `migrate new`](UNWRITTEN) is a [problem](crate::ProblemKind::Unwritten), unless it is
 //! [left out](Reading::without_unwritten).
 
+mod batch;
 mod empty_script;
 mod layouts;
 mod parallel;

@@ -4,11 +4,11 @@ use super::layouts::rules::{FileKind, Rules, Stray};
 use super::place::FileLocation;
 use super::script::Scripts;
 use super::settings::{self, Asked};
-use super::{Directory, MigrationFile, Note, NoteKind, Outline, Reading, parallel};
+use super::{Directory, MigrationFile, Note, NoteKind, Outline, Reading, batch, parallel};
 use crate::directory::source::SourceFile;
 use crate::set::divide;
 use crate::set::migration::SqlMigration;
-use crate::set::options::{self, Replaces};
+use crate::set::options::{self, OptionName, Replaces};
 use crate::set::problem::{Problem, ProblemKind, Problems};
 use crate::set::script::Script;
 use crate::set::version::Version;
@@ -102,6 +102,9 @@ impl Reader<'_> {
             migrations.extend(migration);
             self.notes.extend(notes);
             problems.into_iter().for_each(|problem| self.problems.push(problem));
+        }
+        if self.problems.is_empty() {
+            batch::check_after(&migrations, &mut self.problems);
         }
         if self.problems.is_empty() {
             let (migrations, replaced) = divide(migrations, |migration: &SqlMigration| migration);
@@ -304,6 +307,7 @@ impl Draft {
         };
         if let Some(up) = &up {
             check_range(&version, up, scripts.problems);
+            batch::check_repeatable(&version, up, scripts.problems);
         }
         let verify = first_script(self.verifies, Role::Verify, asked, scripts);
         let mut migration = SqlMigration::new(version, self.name?, up?);
@@ -351,7 +355,7 @@ fn check_range(version: &Version, up: &Script, problems: &mut Problems) {
         || of(last) >= *version
         || [version, &of(first), &of(last)].iter().any(|v| v.is_repeatable())
     {
-        let at = up.line_column(options::read_header(up.text(), Role::Up).replaces_at);
+        let at = up.line_column(options::read_header(up.text(), Role::Up).at(OptionName::Replaces));
         let (first, last) = (first.to_string(), last.to_string());
         let kind = ProblemKind::BadRange { first, last, version: version.clone() };
         problems.push(Problem { path: up.path().to_owned(), line: at.line, column: at.column, kind });

@@ -5,11 +5,11 @@ use super::layouts::halves::{Halves, Mark};
 use super::layouts::marks;
 use super::layouts::rules::Rules;
 use super::settings::Asked;
-use super::{Note, NoteKind};
+use super::{Note, NoteKind, batch};
 use crate::directory::source::SourceFile;
 use crate::set::Role;
-use crate::set::options::{self, Options};
-use crate::set::placeholder::{self, Placeholder};
+use crate::set::options::{self, OptionName, Options};
+use crate::set::placeholder::{self, Placeholder, Placeholders};
 use crate::set::problem::{Problem, ProblemKind, Problems};
 use crate::set::script::{Script, grouping, units};
 use crate::sql::TransactionMode;
@@ -154,14 +154,15 @@ impl Scripts<'_> {
             |offset: usize, kind| self.problems.push(problem(path, file, range.start + offset, kind));
         wrong.into_iter().for_each(|kind| report(0, kind));
         header.faults.iter().for_each(|(offset, kind)| report(*offset, kind.clone()));
+        let transaction_at = header.at(OptionName::Transaction);
         let misplaced = header.misplaced(text, Statements::of(&statements));
         misplaced.into_iter().for_each(|offset| report(offset, ProblemKind::LateOptions));
         let options =
-            with_asked(header.options, role, asked, &mut |kind| report(header.transaction_at, kind));
+            with_asked(header.options.clone(), role, asked, &mut |kind| report(transaction_at, kind));
         if options.transaction == Some(TransactionMode::Block) {
             let asked = match asked {
                 Some(Asked { mode: TransactionMode::Block, place, .. }) => place.clone(),
-                _ => format!("line {}", sql::line_column(file, range.start + header.transaction_at).line),
+                _ => format!("line {}", sql::line_column(file, range.start + transaction_at).line),
             };
             for statement in statements.iter().filter(|statement| statement.refuses().is_some()) {
                 let statement_text = beginning(statement.text(text));
@@ -188,8 +189,16 @@ impl Scripts<'_> {
                 self.notes.push(Note { at, ..Note::of_file(path, why) });
             }
         }
-        let names = self.placeholders.filter(|_| is_whole && text.contains("${"));
-        let placeholders = names.map(|names| placeholder::find(text, names)).unwrap_or_default();
+        let names = self.placeholders;
+        let mut placeholders = match is_whole {
+            true => placeholder::of_script(text, names, options.batch.is_some()),
+            false => Placeholders::default(),
+        };
+        // Options of a backfill in another script are reported already.
+        if is_whole && (role == Role::Up || header.faults.is_empty()) {
+            let faults = batch::faults(text, &statements, &header, &options, names, &mut placeholders);
+            faults.into_iter().for_each(|(offset, fault)| report(offset, ProblemKind::Batch(fault)));
+        }
         for (offset, text, fault) in placeholders.faults {
             report(offset, ProblemKind::BadPlaceholder { text, fault });
         }
@@ -344,7 +353,7 @@ fn other_tools_halves(text: &str) -> Option<(usize, ProblemKind)> {
 }
 
 /// The first words of a statement, for a message.
-fn beginning(statement: &str) -> String {
+pub(super) fn beginning(statement: &str) -> String {
     let line = statement.lines().next().unwrap_or_default().trim_end();
     match line.char_indices().nth(60) {
         Some((end, _)) => format!("{}…", line[..end].trim_end()),

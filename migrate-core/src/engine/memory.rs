@@ -1,6 +1,7 @@
 //! An in-memory history for tests of the engine and of plans.
 
 use crate::advice::Left;
+use crate::backfill::{BackfillRecord, Specification};
 use crate::engine::error::{ApplyError, Failure, Place, RunError};
 use crate::engine::{Committed, Progress};
 use crate::engine::{History, Holder, Locked, Locking, Released};
@@ -32,12 +33,15 @@ struct Inner {
     loads: usize,
     locks: usize,
     crowded: usize,
+    /// The tables that are too large for a backfill to run as a whole.
+    large: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Recorded {
     applied: Vec<Applied>,
     interrupted: Option<Interrupted>,
+    backfills: Vec<BackfillRecord>,
     rows: Vec<MemoryRow>,
     rows_since_revert: usize,
 }
@@ -95,6 +99,20 @@ impl MemoryDatabase {
     /// Makes the next `times` runs that have the lock find no connection.
     pub fn crowd_out(&self, times: usize) {
         self.inner().crowded = times;
+    }
+
+    /// Makes a table large: a backfill of it is begun by its migration, and not run.
+    pub fn enlarge(&self, table: &str) {
+        self.inner().large.push(table.to_owned());
+    }
+
+    /// Changes the backfill of a version, as a runner or an operator does.
+    pub fn change_backfill(&self, set: &str, version: &str, change: impl FnOnce(&mut BackfillRecord)) {
+        let mut inner = self.inner();
+        let begun = inner.recorded(set).backfills.iter_mut().find(|record| record.version == version);
+        if let Some(record) = begun {
+            change(record);
+        }
     }
 
     /// The number of times that a whole history was loaded.
@@ -244,6 +262,7 @@ fn load(database: &MemoryDatabase, set: &str) -> HistoryState {
     let last_row = i64::try_from(recorded.rows.len()).unwrap_or(i64::MAX);
     let mut state = HistoryState { applied: recorded.applied, last_row, ..HistoryState::EMPTY };
     state.interrupted = recorded.interrupted;
+    state.backfills = recorded.backfills;
     state
 }
 
@@ -311,11 +330,15 @@ fn apply_step(
     step: &Step<'_>,
     state: &HistoryState,
 ) -> Result<(), ApplyError<MemoryError>> {
-    match &step.payload {
-        Some(Payload::Script(script)) => {
-            run_script(inner, set, step, script, state.statements_done(&step.version).unwrap_or(0))?;
+    let script = match &step.payload {
+        Some(Payload::Script(script)) => Some(script),
+        Some(Payload::Backfill(script)) => {
+            Some(script).filter(|script| !begin_backfill(inner, set, step, script))
         }
-        None => {}
+        None => None,
+    };
+    if let Some(script) = script {
+        run_script(inner, set, step, script, state.statements_done(&step.version).unwrap_or(0))?;
     }
     let recorded = inner.recorded(set);
     let digest = step.digest_after(recorded.digest());
@@ -336,6 +359,7 @@ fn apply_step(
         Action::Rewind => {}
         Action::Revert | Action::Unmark => {
             recorded.applied.retain(|applied| applied.version != step.version);
+            recorded.backfills.retain(|record| record.version != *step.version.canonical());
             recorded.rows_since_revert = recorded.rows.len() - 1;
         }
         Action::Apply | Action::Mark | Action::Accept => {
@@ -348,6 +372,18 @@ fn apply_step(
         }
     }
     Ok(())
+}
+
+/// Begins a backfill of a large table. Returns false if the table is small.
+fn begin_backfill(inner: &mut Inner, set: &str, step: &Step<'_>, script: &Script) -> bool {
+    let Some(specification) = Specification::of(script) else { return false };
+    if step.action != Action::Apply || !inner.large.contains(&specification.relation) {
+        return false;
+    }
+    let mut record = BackfillRecord::new(set, step.version.canonical().into_owned(), &*step.name);
+    record.relation = specification.relation;
+    inner.recorded(set).backfills.push(record);
+    true
 }
 
 fn run_script(

@@ -28,6 +28,8 @@ pub struct Progress<'o> {
     underway: Option<(String, Action)>,
     /// The committed statements of a step that is not done.
     part: Option<CommittedPart>,
+    /// True if other steps may follow those that are applied.
+    is_followed: bool,
 }
 
 /// The state of a run at its end.
@@ -71,6 +73,7 @@ impl<'o> Progress<'o> {
             step: Age::new(None),
             underway: None,
             part: None,
+            is_followed: false,
         }
     }
 
@@ -109,6 +112,21 @@ impl<'o> Progress<'o> {
     pub(super) fn start(&mut self) {
         self.run.begin();
         self.observer.event(&Event::Started { steps: self.of });
+    }
+
+    /// Reports a notice, which the report contains, too.
+    pub fn noticed(&mut self, notice: Notice) {
+        self.observer.event(&Event::Noticed { notice: &notice });
+        self.notices.push(notice);
+    }
+
+    pub(super) fn set_followed(&mut self, is_followed: bool) {
+        self.is_followed = is_followed;
+    }
+
+    /// True if other steps may follow those that are applied now: the lock has to be kept.
+    pub fn is_followed(&self) -> bool {
+        self.is_followed
     }
 
     /// Sets the number of steps still to come.

@@ -6,7 +6,7 @@ use crate::engine::error::{ApplyError, RunError};
 use crate::engine::event::Event;
 use crate::engine::{Holder, Locked};
 use crate::history::HistoryState;
-use crate::plan::{Plan, Steps};
+use crate::plan::{self, Plan, Steps};
 use crate::set::Set;
 use std::time::{Duration, Instant};
 
@@ -34,10 +34,12 @@ impl Stepping<'_, '_> {
         let mut trying = (0, Instant::now());
         let (mut taken, mut moves, began) = (0, 0, Instant::now());
         let mut told: Option<Instant> = None;
+        let mut due = plan::due(&self.decided.steps);
         progress.resume(&self.decided.steps, &self.state);
         loop {
             let before = progress.done_count();
-            let applied = locked.apply(&self.decided.steps[taken..], &self.state, progress).await;
+            progress.set_followed(due < self.decided.steps.len());
+            let applied = locked.apply(&self.decided.steps[taken..due], &self.state, progress).await;
             taken += progress.done_count() - before;
             if trying.0 != progress.done_count() {
                 // Another migration is blocked now: it has its own budget.
@@ -45,7 +47,15 @@ impl Stepping<'_, '_> {
                 backoff.reset();
             }
             let (error, may_wait) = match applied {
-                Ok(()) => return Ok(()),
+                Ok(()) if due == self.decided.steps.len() => return Ok(()),
+                Ok(()) => {
+                    self.hold_back(due, locked, progress).await?;
+                    (taken, due) = (0, plan::due(&self.decided.steps));
+                    if self.decided.steps.is_empty() {
+                        return Ok(());
+                    }
+                    continue;
+                }
                 Err(
                     stopped @ (ApplyError::Crowded(_)
                     | ApplyError::Failed(_)
@@ -73,7 +83,7 @@ impl Stepping<'_, '_> {
                     locked.pause(pause).await;
                     // The failed attempt left a row, and the steps before it left theirs.
                     self.state = locked.load().await?;
-                    progress.resume(&self.decided.steps[taken..], &self.state);
+                    progress.resume(&self.decided.steps[taken..due], &self.state);
                     continue;
                 }
                 Err(ApplyError::HistoryChanged(error)) => (error, false),
@@ -99,9 +109,27 @@ impl Stepping<'_, '_> {
             self.state = found;
             self.decided =
                 decide(self.plan, self.set, &self.state, &self.settings.policies).map_err(E::from)?;
-            taken = 0;
+            (taken, due) = (0, plan::due(&self.decided.steps));
             progress.resume(&self.decided.steps, &self.state);
             progress.expect(self.decided.steps.len());
         }
+    }
+
+    /// Takes the migrations that wait for a backfill that was begun among the first `done` steps out of the
+    /// rest, which are the steps from now on.
+    async fn hold_back<E: RunError>(
+        &mut self,
+        done: usize,
+        locked: &mut dyn Locked<Error = E>,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), ApplyError<E>> {
+        self.state = locked.load().await?;
+        let mut rest = self.decided.steps.split_off(done);
+        let held = plan::hold_back(self.set, &self.state, &mut rest, &self.settings.policies);
+        held.map_err(E::from)?.into_iter().for_each(|notice| progress.noticed(notice));
+        progress.resume(&rest, &self.state);
+        progress.expect(rest.len());
+        self.decided.steps = rest;
+        Ok(())
     }
 }

@@ -56,6 +56,29 @@ pub enum Notice {
         /// The name of the applied migration that follows it in order.
         after: String,
     },
+    /// The table of a backfill is too large for one statement: the backfill has begun, and its batches are
+    /// left to be run.
+    #[error("{}", crate::clean!("the backfill of {name} has begun: about {rows} rows of {relation} are left to be run in batches"))]
+    BackfillBegun {
+        /// The migration's name.
+        name: String,
+        /// The table, as SQL.
+        relation: String,
+        /// The number of its rows, by the server's estimate.
+        rows: u64,
+    },
+    /// A migration waits for a backfill; later ones do not.
+    #[error("{}", crate::clean!("migration {name} waits for the backfill of {backfill}, which is {status}"))]
+    WaitsForBackfill {
+        /// Its version.
+        version: Version,
+        /// Its name.
+        name: String,
+        /// The name of the migration with the backfill.
+        backfill: String,
+        /// How far the backfill is: `43 % done`.
+        status: String,
+    },
     /// The migrations that another tool applied are taken over.
     #[cfg(feature = "histories")]
     #[error("{}", crate::clean!(

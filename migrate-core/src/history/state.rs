@@ -1,5 +1,6 @@
 //! The state of a history: the applied migrations, and the position that they give the database.
 
+use crate::backfill::BackfillRecord;
 use crate::history::Notice;
 use crate::set::Set;
 use crate::set::checksum::Checksum;
@@ -310,7 +311,7 @@ impl LostRows {
 }
 
 /// Everything that a history records about one set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct HistoryState {
     /// The applied migrations, in the order in which they were applied.
     pub applied: Vec<Applied>,
@@ -323,6 +324,8 @@ pub struct HistoryState {
     /// True if the last row belongs to an attempt whose end was not recorded and that left nothing behind:
     /// its run was killed, or lost its connection. The next run records that.
     pub is_unended: bool,
+    /// The backfills that were begun, in order. Those of a migration that runs as a whole are not among them.
+    pub backfills: Vec<BackfillRecord>,
     /// Rows missing from the middle of the history, if their content still matters.
     pub lost: Option<LostRows>,
     /// Another tool's history, if this library never applied anything and the backend was told to look for
@@ -339,6 +342,7 @@ impl HistoryState {
         last_row: 0,
         notices: Vec::new(),
         is_unended: false,
+        backfills: Vec::new(),
         lost: None,
         #[cfg(feature = "histories")]
         foreign: None,
@@ -362,6 +366,11 @@ impl HistoryState {
         self.applied.iter().fold(Digest::EMPTY, |digest, applied| {
             digest + Digest::of_migration(&applied.version, &applied.checksum)
         })
+    }
+
+    /// The backfill of a version, if it was begun.
+    pub fn backfill(&self, version: &Version) -> Option<&BackfillRecord> {
+        self.backfills.iter().find(|record| record.version == *version.canonical())
     }
 
     /// The applied migration with this version.

@@ -64,10 +64,12 @@ pub use own::{JudgedStatement, LintRule, RuleFinding};
 pub use rule::{Family, Risk, Rule, rule, rules};
 
 use crate::set::migration::{Migration, Payload};
+use crate::set::script::Script;
 use crate::set::{Role, Set};
 use design::ForeignKey;
 use model::Model;
 use script::Place;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Judges the scripts of a set.
@@ -113,9 +115,18 @@ fn scripts(migration: &dyn Migration) -> [Option<Place<'_>>; 2] {
     let (version, is_verified) = (migration.version(), migration.verify().is_some());
     let place = |script, role| Place { script, version, role, is_verified };
     [
-        migration.up().into_script().map(|script| place(script, Role::Up)),
+        migration.up().into_script().map(|script| place(judged_as_whole(script), Role::Up)),
         migration.down().and_then(Payload::into_script).map(|script| place(script, Role::Down)),
     ]
+}
+
+/// The script of a backfill with a condition that selects all rows in place of `${batch}`, and as long as that:
+/// each place in the text stays where it is.
+fn judged_as_whole(script: Cow<'_, Script>) -> Cow<'_, Script> {
+    match script.options().batch {
+        Some(_) => Cow::Owned(script.in_batch("true    ")),
+        None => script,
+    }
 }
 
 /// A script with its findings; `None` if it is not judged.

@@ -25,6 +25,8 @@ pub(super) struct Statement<'a> {
     /// The locks that it takes on relations in use; `None` if they are unknown.
     pub(super) locks: Option<Vec<RelationLock>>,
     pub(super) phase: Option<Phase>,
+    /// True if it runs in batches on a large table.
+    pub(super) is_batched: bool,
 }
 
 impl Statement<'_> {
@@ -194,7 +196,9 @@ impl Judging<'_> {
     ) -> Vec<Found> {
         let Place { script, version, role, is_verified } = self.place;
         let (text, locks) = (parsed.all.whole(), locks_in_use(parsed, model));
-        let statement = Statement { text, parsed, model, locks, phase: script.options().phase };
+        let options = script.options();
+        let (phase, is_batched) = (options.phase, options.batch.is_some());
+        let statement = Statement { text, parsed, model, locks, phase, is_batched };
         let mut found = Vec::new();
         if *role == Role::Up {
             up(&statement, &mut found);

@@ -30,13 +30,13 @@ family! {
     BACKFILL_IN_TRANSACTION = "backfill-in-transaction", Dangerous, "all",
         happens: "Blocks writes to the existing rows of the table until all of them are written. Replicas fall behind.",
         why: "All rows stay locked until commit, and each leaves a dead row version behind.",
-        safe: "Write the rows in batches that are committed separately.",
-        silent: "The table is new, or the statement has a condition.";
+        safe: "Write the rows in batches that are committed separately: `batch=` and `${batch}`.",
+        silent: "The table is new, the statement has a condition, or it runs in batches.";
     INSERT_SELECT_LARGE = "insert-select", Careful, "all",
         happens: "Holds back VACUUM and CREATE INDEX CONCURRENTLY in the whole database until the statement has finished.",
         why: "The statement holds a snapshot for as long as it reads.",
-        safe: "Copy large numbers of rows in batches that are committed separately.",
-        silent: "The rows are literal, or do not come from a table.";
+        safe: "Copy large numbers of rows in batches that are committed separately: `batch=` and `${batch}`.",
+        silent: "The rows are literal, do not come from a table, or are copied in batches.";
     SEVERAL_TABLES_IN_ONE_TRANSACTION = "several-tables-in-one-transaction", Careful, "all",
         happens: "Queries that use both tables may deadlock with the script. All queries on the tables wait for both locks.",
         why: "The first lock is held while the script waits for the second.",
@@ -241,6 +241,9 @@ fn alone(statement: &Statement<'_>) -> Option<Found> {
 
 /// Finds statements that change all rows at once.
 fn rows(statement: &Statement<'_>, found: &mut Vec<Found>) {
+    if statement.is_batched {
+        return;
+    }
     for inner in statement.parsed.with_statements() {
         found.extend(all_rows(statement, &inner.kind));
     }

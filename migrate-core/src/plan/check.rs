@@ -31,6 +31,9 @@ pub struct Policies {
     /// Allows an applied migration to be missing from the set although the set has newer ones. Off by
     /// default.
     pub allow_missing: bool,
+    /// Refuses to run while a migration waits for a backfill. Off by default: the migration is applied by a
+    /// later run.
+    pub require_backfills: bool,
 }
 
 impl Default for Policies {
@@ -41,8 +44,12 @@ impl Default for Policies {
 
 impl Policies {
     /// The defaults, as documented on the fields.
-    pub const DEFAULT: Policies =
-        Policies { allow_out_of_order: false, allow_ahead: true, allow_missing: false };
+    pub const DEFAULT: Policies = Policies {
+        allow_out_of_order: false,
+        allow_ahead: true,
+        allow_missing: false,
+        require_backfills: false,
+    };
 }
 
 /// Compares every applied migration with the set's, and checks for gaps.
@@ -141,6 +148,8 @@ fn check_order(set: &Set, state: &HistoryState, policies: &Policies) -> Result<V
             && *m.version() < last.version
             && !applied.contains(*m)
             && !is_replacing(*m)
+            // It waited for a backfill while later ones were applied.
+            && m.after().is_none()
     };
     for hole in set.iter().filter(is_hole) {
         let interrupted = state.interrupted.as_ref().is_some_and(|i| i.version == *hole.version());

@@ -5,6 +5,7 @@
 mod accept;
 #[cfg(feature = "histories")]
 mod adopt;
+mod after;
 mod baseline;
 mod check;
 mod down;
@@ -20,6 +21,8 @@ mod up;
 pub use accept::Accept;
 #[cfg(feature = "histories")]
 pub use adopt::{Adopt, adoption};
+pub use after::waiting_for;
+pub(crate) use after::{due, hold_back};
 pub use baseline::Baseline;
 pub use check::{Policies, check};
 pub use down::Down;

@@ -2,7 +2,7 @@
 
 use crate::history::{Applied, HistoryState, SetPosition};
 use crate::plan::down::{not_while_interrupted, only_run, revert};
-use crate::plan::{Plan, Policies, Refused, Step, Steps, check, repeatable};
+use crate::plan::{Plan, Policies, Refused, Step, Steps, check, hold_back, repeatable};
 use crate::set::Set;
 
 /// Reverts the last applied migrations and applies the set's current versions of them: for a migration under
@@ -48,7 +48,7 @@ impl Plan for Redo {
         }
         // An edit of a redone migration is the purpose; an edit of any other one is not.
         let rest = HistoryState { applied: stays.to_vec(), ..state.clone() };
-        let notices = check(set, &rest, policies)?;
+        let mut notices = check(set, &rest, policies)?;
         let mut steps = repeatable::release(set, state)?;
         for applied in redone.iter().rev() {
             steps.push(revert(set, applied)?);
@@ -63,6 +63,7 @@ impl Plan for Redo {
             steps.push(Step::apply(migration));
         }
         steps.extend(repeatable::pending(set, &rest));
+        notices.extend(hold_back(set, state, &mut steps, policies)?);
         Ok(Steps { steps, notices })
     }
 }

@@ -88,6 +88,8 @@ pub struct Step<'s> {
     pub changes: bool,
     /// The interrupted attempt that the step ends.
     pub settles: Option<Settled>,
+    /// The version of the backfill that has to be finished before the step is taken.
+    pub after: Option<Version>,
     /// The applied migrations that it supersedes: the earlier text of a repeatable one, or the range that it
     /// replaces. They no longer count as applied.
     pub supersedes: Vec<Superseded>,
@@ -155,7 +157,7 @@ impl<'s> Step<'s> {
         Step {
             action: Action::Apply,
             verify: migration.verify(),
-            payload: Some(migration.up()),
+            payload: Some(migration.up().whole()),
             ..Step::mark(migration)
         }
     }
@@ -173,6 +175,7 @@ impl<'s> Step<'s> {
             down: migration.down().and_then(Payload::into_script),
             changes: true,
             settles: None,
+            after: migration.after(),
             supersedes: Vec::new(),
             adopted: None,
             reason: None,
@@ -201,6 +204,7 @@ impl<'s> Step<'s> {
             down: None,
             changes: true,
             settles: None,
+            after: None,
             supersedes: Vec::new(),
             adopted: None,
             reason: None,
@@ -224,7 +228,7 @@ impl<'s> Step<'s> {
     pub(crate) fn resumed(self, interrupted: &Interrupted) -> Step<'s> {
         let done = match &self.payload {
             Some(Payload::Script(_)) => interrupted.statements_done,
-            None => 0,
+            Some(Payload::Backfill(_)) | None => 0,
         };
         Step { statements_done: done, is_resumed: true, ..self }
     }
@@ -233,6 +237,11 @@ impl<'s> Step<'s> {
     pub(crate) fn goes_on_with(&self, interrupted: &Interrupted) -> bool {
         let direction = if interrupted.reverting { Action::Revert } else { Action::Apply };
         self.version == interrupted.version && (self.settles.is_some() || self.action == direction)
+    }
+
+    /// Leaves out the queries that verify the migration: what they are about comes later.
+    pub fn unverified(self) -> Step<'s> {
+        Step { verify: None, ..self }
     }
 
     /// Sets the applied migrations that the step supersedes.

@@ -4,7 +4,9 @@ use crate::history::Notice;
 use crate::history::stored;
 use crate::history::{HistoryState, Interrupted, SetPosition};
 use crate::plan::check::AppliedVersions;
-use crate::plan::{Interruption, Plan, Policies, Refused, Settled, Step, Steps, check, repeatable, squash};
+use crate::plan::{
+    Interruption, Plan, Policies, Refused, Settled, Step, Steps, check, hold_back, repeatable, squash,
+};
 use crate::set::Set;
 use crate::set::migration::{Migration, Payload};
 use crate::set::script::Script;
@@ -51,7 +53,9 @@ impl Plan for Up {
     }
 
     fn surely_pending(&self, set: &Set, position: &SetPosition) -> bool {
-        matches!((position.applied(), self.count(set)), (Some(applied), Some(count)) if applied < count)
+        let (Some(applied), Some(count)) = (position.applied(), self.count(set)) else { return false };
+        let may_wait = |migration: &dyn Migration| waits_for_one_of(set, applied, migration);
+        applied < count && !(applied..count).filter_map(|index| set.get(index)).any(may_wait)
     }
 
     fn may_replan(&self) -> bool {
@@ -65,7 +69,7 @@ impl Plan for Up {
         policies: &Policies,
     ) -> Result<Steps<'s>, Refused> {
         let count = self.count(set).ok_or_else(|| unknown(set, self.target.as_ref()))?;
-        let notices = check(set, state, policies)?;
+        let mut notices = check(set, state, policies)?;
         if let Some(interrupted) = &state.interrupted
             && self.target.as_ref().is_some_and(|target| interrupted.version > *target)
         {
@@ -88,8 +92,15 @@ impl Plan for Up {
             let pending = repeatable::pending(set, state);
             steps.extend(pending.into_iter().filter(|step| Some(&step.version) != resumed.as_ref()));
         }
+        notices.extend(hold_back(set, state, &mut steps, policies)?);
         Ok(Steps { steps, notices })
     }
+}
+
+/// Returns true if a migration may have to wait for a backfill of the first `applied` migrations.
+fn waits_for_one_of(set: &Set, applied: usize, migration: &dyn Migration) -> bool {
+    let after = migration.after();
+    after.is_some_and(|after| set.position(&after).is_none_or(|index| index < applied))
 }
 
 /// The refusal of a version that does not exist.
@@ -119,7 +130,7 @@ fn resume<'s>(set: &'s Set, state: &HistoryState) -> Result<Vec<Step<'s>>, Refus
         return Err(refuse(Interruption::Transaction));
     }
     let is_corrected = match &step.payload {
-        Some(Payload::Script(script)) => is_corrected(interrupted, script),
+        Some(Payload::Script(script) | Payload::Backfill(script)) => is_corrected(interrupted, script),
         None => false,
     };
     if !is_corrected {

@@ -48,6 +48,7 @@ impl Filled {
     fn fill<'a>(&self, payload: Payload<'a>) -> Payload<'a> {
         match payload {
             Payload::Script(script) if script.placeholders().is_empty() => Payload::Script(script),
+            Payload::Backfill(script) => Payload::Backfill(Cow::Owned(script.filled(&self.values))),
             Payload::Script(script) => Payload::Script(Cow::Owned(script.filled(&self.values))),
         }
     }
@@ -68,6 +69,10 @@ impl Migration for Filled {
 
     fn replaces(&self) -> Option<RangeInclusive<Version>> {
         self.base.migration().replaces()
+    }
+
+    fn after(&self) -> Option<Version> {
+        self.base.migration().after()
     }
 
     fn up(&self) -> Payload<'_> {

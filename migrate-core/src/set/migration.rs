@@ -28,6 +28,11 @@ pub trait Migration: Debug + Send + Sync {
         None
     }
 
+    /// The version of a backfill that must be finished before this migration is applied.
+    fn after(&self) -> Option<Version> {
+        None
+    }
+
     /// Takes the schema forward.
     fn up(&self) -> Payload<'_>;
 
@@ -46,20 +51,35 @@ pub trait Migration: Debug + Send + Sync {
 pub enum Payload<'a> {
     /// SQL, borrowed from the set or owned if a history stored it.
     Script(Cow<'a, Script>),
+    /// SQL with `${batch}`, which runs over a table in batches: a [backfill](crate::backfill).
+    Backfill(Cow<'a, Script>),
 }
 
 impl<'a> Payload<'a> {
+    /// The work of a script, whose options say of which kind it is.
+    pub fn of_script(script: Cow<'a, Script>) -> Payload<'a> {
+        if script.options().batch.is_some() { Payload::Backfill(script) } else { Payload::Script(script) }
+    }
+
+    /// The same work with nothing left to choose: `${batch}` is `true`, so that a backfill runs as a whole.
+    pub(crate) fn whole(self) -> Payload<'a> {
+        match self {
+            Payload::Script(script) => Payload::Script(script),
+            Payload::Backfill(script) => Payload::Backfill(Cow::Owned(script.in_batch("true"))),
+        }
+    }
+
     /// The number of its statements, which progress and checkpoints count.
     pub fn statement_count(&self) -> usize {
         match self {
-            Payload::Script(script) => script.statements().len(),
+            Payload::Script(script) | Payload::Backfill(script) => script.statements().len(),
         }
     }
 
     /// The way it is committed: as a whole, or in parts.
     pub fn transaction(&self) -> TransactionMode {
         match self {
-            Payload::Script(script) => script.transaction(),
+            Payload::Script(script) | Payload::Backfill(script) => script.transaction(),
         }
     }
 
@@ -71,21 +91,21 @@ impl<'a> Payload<'a> {
     /// The text as it is written, which a checksum identifies and a history stores, if it has one.
     pub fn source(&self) -> Option<&str> {
         match self {
-            Payload::Script(script) => Some(script.source()),
+            Payload::Script(script) | Payload::Backfill(script) => Some(script.source()),
         }
     }
 
     /// The text with the values of its placeholders, if it has one.
     pub fn text(&self) -> Option<&str> {
         match self {
-            Payload::Script(script) => Some(script.text()),
+            Payload::Script(script) | Payload::Backfill(script) => Some(script.text()),
         }
     }
 
     /// The texts of its SQL statements; none if it has no SQL.
     pub fn statement_texts(&self) -> Vec<&str> {
         match self {
-            Payload::Script(script) => {
+            Payload::Script(script) | Payload::Backfill(script) => {
                 script.statements().iter().map(|statement| statement.text(script.text())).collect()
             }
         }
@@ -94,14 +114,14 @@ impl<'a> Payload<'a> {
     /// The script, if this payload is one.
     pub fn script(&self) -> Option<&Script> {
         match self {
-            Payload::Script(script) => Some(script),
+            Payload::Script(script) | Payload::Backfill(script) => Some(script),
         }
     }
 
     /// The script, borrowed from the set where possible.
     pub fn into_script(self) -> Option<Cow<'a, Script>> {
         match self {
-            Payload::Script(script) => Some(script),
+            Payload::Script(script) | Payload::Backfill(script) => Some(script),
         }
     }
 }
@@ -184,8 +204,13 @@ impl Migration for SqlMigration {
         Some(version(&range.first)..=version(&range.last))
     }
 
+    fn after(&self) -> Option<Version> {
+        let version = self.up.options().after.as_ref()?;
+        Some(Version::new(version.clone(), self.version.order()))
+    }
+
     fn up(&self) -> Payload<'_> {
-        Payload::Script(Cow::Borrowed(&self.up))
+        Payload::of_script(Cow::Borrowed(&self.up))
     }
 
     fn down(&self) -> Option<Payload<'_>> {

@@ -240,7 +240,8 @@ impl Set {
             return Ok(script);
         }
         let names: Vec<String> = self.placeholders().map(str::to_owned).collect();
-        let Placeholders { found, faults } = placeholder::find(script.text(), &names);
+        let is_batched = script.options().batch.is_some();
+        let Placeholders { found, faults } = placeholder::of_script(script.text(), Some(&names), is_batched);
         match faults.first() {
             Some((_, text, fault)) => Err(format!("`{text}`: {fault}")),
             None => {

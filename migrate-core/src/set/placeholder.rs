@@ -73,6 +73,41 @@ pub(crate) struct Placeholders {
     pub(crate) faults: Vec<(usize, String, PlaceholderFault)>,
 }
 
+/// The name of the placeholder that a script with the option `batch` has to use.
+pub(crate) const BATCH: &str = "batch";
+
+/// Finds the placeholders of a script: those of its set, if that declares any, and `${batch}` if the script
+/// runs in batches.
+pub(crate) fn of_script(text: &str, declared: Option<&[String]>, is_batched: bool) -> Placeholders {
+    if !text.contains("${") || declared.is_none() && !is_batched {
+        return Placeholders::default();
+    }
+    let own = is_batched.then(|| BATCH.to_owned());
+    let names: Vec<String> = declared.unwrap_or_default().iter().cloned().chain(own).collect();
+    let mut placeholders = find(text, &names);
+    // In a set without placeholders, `${…}` is ordinary text.
+    placeholders.faults.retain(|(_, text, _)| declared.is_some() || text == "${batch}");
+    if is_batched {
+        // A dollar-quoted string is not a body here: the statement is no function.
+        let (found, quoted) = placeholders.found.into_iter().partition(|p| p.name() != BATCH || !p.in_body());
+        placeholders.found = found;
+        let quoted: Vec<Placeholder> = quoted;
+        let faults =
+            quoted.iter().map(|p| (p.range().start, format!("${{{BATCH}}}"), PlaceholderFault::Quoted));
+        placeholders.faults.extend(faults);
+    }
+    placeholders
+}
+
+/// The offset of a `${batch}` outside of dollar-quoted bodies, in a script that does not run in batches.
+pub(crate) fn stray_batch(text: &str, declared: Option<&[String]>) -> Option<usize> {
+    if !text.contains("${batch}") || declared.is_some_and(|names| names.iter().any(|name| name == BATCH)) {
+        return None;
+    }
+    let found = find(text, &[BATCH.to_owned()]).found;
+    found.iter().find(|placeholder| !placeholder.in_body()).map(|placeholder| placeholder.range().start)
+}
+
 /// Finds placeholders with the declared names.
 pub(crate) fn find(text: &str, declared: &[String]) -> Placeholders {
     let mut finder = Finder { text, declared, placeholders: Placeholders::default() };

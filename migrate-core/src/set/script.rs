@@ -2,7 +2,7 @@
 
 use crate::set::approval::{self, ScriptApproval};
 use crate::set::options::Options;
-use crate::set::placeholder::{Placeholder, Values};
+use crate::set::placeholder::{self, Placeholder, Values};
 use crate::set::problem::ProblemKind;
 use crate::sql::TransactionMode;
 use crate::sql::{self, Control, LineColumn, Statement, Statements, Unit};
@@ -102,11 +102,36 @@ impl Script {
     /// Replaces the placeholders with values. Statements, lines and columns still refer to the file, and so
     /// does [`Script::source`]. A placeholder without a value stays.
     pub fn filled(&self, values: &Values) -> Script {
+        self.replaced(|placeholder| values.get(placeholder.name()).filter(|_| !self.is_batch(placeholder)))
+    }
+
+    /// Replaces `${batch}` with a condition, in a script with the option [`batch`](Options::batch). Positions
+    /// still refer to the file, and a script for one batch may be turned into one for another.
+    pub fn in_batch(&self, condition: &str) -> Script {
+        let value = |placeholder: &Placeholder| {
+            if self.is_batch(placeholder) { Some(condition) } else { self.value(placeholder) }
+        };
+        self.replaced(value)
+    }
+
+    /// True for `${batch}` in a script that runs in batches.
+    pub(crate) fn is_batch(&self, placeholder: &Placeholder) -> bool {
+        self.options().batch.is_some() && placeholder.name() == placeholder::BATCH
+    }
+
+    /// The value of a placeholder that was replaced.
+    fn value(&self, placeholder: &Placeholder) -> Option<&str> {
+        let values = &self.source.as_ref()?.values;
+        let found = values.iter().find(|(_, written)| *written == placeholder.range());
+        found.map(|(run, _)| &self.text[run.clone()])
+    }
+
+    fn replaced<'v>(&'v self, value: impl Fn(&'v Placeholder) -> Option<&'v str>) -> Script {
         let source = self.source();
         let mut text = String::with_capacity(source.len());
         let (mut done, mut placed) = (0, Vec::new());
         for placeholder in &self.placeholders {
-            let Some(value) = values.get(placeholder.name()) else { continue };
+            let Some(value) = value(placeholder) else { continue };
             text.push_str(&source[done..placeholder.range().start]);
             placed.push((text.len()..text.len() + value.len(), placeholder.range()));
             text.push_str(value);
@@ -119,7 +144,7 @@ impl Script {
         };
         let offset = |written: usize| u32::try_from(moved(written)).unwrap_or(u32::MAX);
         let statements = self.statements().iter().map(|statement| {
-            let range = statement.range();
+            let range = self.written_range(&statement.range());
             Statement::new(offset(range.start), offset(range.end), statement.line(), statement.refuses())
                 .with_control(statement.control())
         });
@@ -165,10 +190,12 @@ impl Script {
         if !header.misplaced(&text, Statements::of(&split.statements)).is_empty() {
             return Err(ProblemKind::LateOptions.to_string());
         }
-        match split.faults.first() {
-            Some(fault) => Err(fault.kind.to_string()),
-            None => Ok(Script::new(path, text, split.statements, header.options)),
+        if let Some(fault) = split.faults.first() {
+            return Err(fault.kind.to_string());
         }
+        let placeholders = placeholder::of_script(&text, None, header.options.batch.is_some());
+        let script = Script::new(path, text, split.statements, header.options);
+        Ok(script.with_placeholders(placeholders.found))
     }
 
     /// Creates an embedded script: the text of a file or of a part of it, the byte and line at which the part

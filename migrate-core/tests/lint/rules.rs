@@ -482,3 +482,16 @@ fn rules_that_are_off_by_default_are_silent_until_they_are_asked_for() {
     assert_eq!(asked(OptIn::rules(["no_primary_key"])), ["no-primary-key"]);
     assert_eq!(asked(OptIn::All), ["unqualified-name", "no-primary-key"]);
 }
+
+#[test]
+fn a_backfill_is_judged_by_all_the_rows_that_its_batches_go_over() {
+    const BEFORE: &str =
+        "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE r (id bigint PRIMARY KEY)";
+    let ids = |text: &str| -> Vec<&str> {
+        let found = found(&[BEFORE, &format!("-- migrate: batch=t(id)\n{text}")]);
+        found.iter().map(|finding| finding.rule.id).collect()
+    };
+    assert_eq!(ids("UPDATE t SET a = 1 WHERE ${batch}"), ["overwrite-values"]);
+    assert_eq!(ids("INSERT INTO r SELECT id FROM t WHERE ${batch}"), [""; 0]);
+    assert_eq!(ids("DELETE FROM t WHERE ${batch}"), ["delete-all-rows"]);
+}

@@ -3,6 +3,7 @@
 mod accept;
 #[cfg(feature = "histories")]
 mod adopt;
+mod backfills;
 mod deployments;
 mod embedded;
 mod engine;

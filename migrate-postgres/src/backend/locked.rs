@@ -5,10 +5,12 @@ use crate::connection::session::Session;
 use crate::error::wording::is_turned_away;
 use crate::error::{ApplyError, Error};
 use crate::execute::{
-    BlockerMonitor, Context, Halt, Mode, Preamble, RunBookkeeping, apply_statements, apply_transactions,
-    check_claim, is_contention, is_strange, server_failure, timeouts,
+    BegunBackfill, BlockerMonitor, Context, Halt, Mode, Preamble, RunBookkeeping, apply_statements,
+    apply_transactions, begin_backfill, check_claim, has_backfill, is_contention, is_strange, server_failure,
+    timeouts,
 };
 use crate::history::HistoryCursor;
+use crate::history::backfill_table::BackfillTable;
 use crate::history::is_made_meanwhile;
 use crate::history::load;
 use crate::history::session_info::SessionInfo;
@@ -20,7 +22,7 @@ use crate::sql::transaction::BEGIN;
 use async_trait::async_trait;
 use futures_util::future::{Either, join, select};
 use migrate_core::engine::{Locked, Progress, Released};
-use migrate_core::history::{HistoryState, HistoryTail};
+use migrate_core::history::{HistoryState, HistoryTail, Notice};
 use migrate_core::plan::Step;
 use migrate_core::{Options, Set};
 use std::pin::pin;
@@ -208,6 +210,19 @@ impl Applier<'_, '_> {
         Ok(())
     }
 
+    /// Decides whether a step's backfill is run as a whole or only begun; then the tables that record it exist.
+    async fn begin_backfill(&mut self, step: &Step<'_>) -> Result<Option<BegunBackfill>, ApplyError> {
+        let run = RunIdentity { set: self.set.name(), run: self.run, program: &self.settings.program };
+        let context = Context::new(self.client, self.session_info, self.settings, run);
+        let table = BackfillTable::of(&self.session_info.table);
+        let begun = begin_backfill(&context, &table, step).await?;
+        if begun.is_some() && !self.session_info.has_backfills {
+            table.make(self.client, self.session_info).await.map_err(Error::into_apply)?;
+            self.session_info.has_backfills = true;
+        }
+        Ok(begun)
+    }
+
     /// Looks whether a server connection is there to work with, and leads to the server that the lock is held on.
     async fn check_server(&mut self) -> Result<(), ApplyError> {
         let Some(same_server) = &self.preamble.same_server else { return Ok(()) };
@@ -278,17 +293,16 @@ impl Applier<'_, '_> {
                 return Err(ApplyError::LockLost);
             }
             let statement_by_statement = first.commits_in_parts();
-            if statement_by_statement {
+            if statement_by_statement || has_backfill(first) {
                 self.prepare(first).await?;
             }
+            let begun = if has_backfill(first) { self.begin_backfill(first).await? } else { None };
+            let run = RunIdentity { set: self.set.name(), run: self.run, program: &self.settings.program };
             let context = Context {
-                client: self.client,
                 pipelining: Some(self.pipelining),
-                table: &self.session_info.table,
-                session_info: self.session_info,
-                settings: self.settings,
-                run: RunIdentity { set: self.set.name(), run: self.run, program: &self.settings.program },
+                backfills: &state.backfills,
                 inspect: self.settings.inspect,
+                ..Context::new(self.client, self.session_info, self.settings, run)
             };
             if statement_by_statement {
                 let interrupted = state.interrupted.as_ref().filter(|i| i.version == first.version);
@@ -299,17 +313,31 @@ impl Applier<'_, '_> {
                 rest = &rest[1..];
                 continue;
             }
-            let count = rest.iter().position(Step::commits_in_parts).unwrap_or(rest.len());
+            let alone = |step: &Step<'_>| step.commits_in_parts() || has_backfill(step);
+            let count = match &begun {
+                Some(_) => 1,
+                None => rest[1..].iter().position(alone).map_or(rest.len(), |after| after + 1),
+            };
             let (now, later) = rest.split_at(count);
+            let is_end = later.is_empty() && !progress.is_followed();
+            // What a verify script is about is there when the backfill is finished.
+            let unverified = begun.as_ref().map(|_| [first.clone().unverified()]);
             let around = RunBookkeeping {
                 preamble: self.preamble,
                 last_of_run: later.is_empty(),
-                release: self.release.as_deref().filter(|_| later.is_empty()),
+                release: self.release.as_deref().filter(|_| is_end),
                 released: self.released,
-                mode: Mode::Record,
+                mode: begun.as_ref().map_or(Mode::Record, |begun| Mode::Begin(begun.statements.clone())),
             };
+            let now = unverified.as_ref().map_or(now, |unverified| &unverified[..]);
             match apply_transactions(context, now, around, &mut standing, progress, self.monitor).await {
-                Ok(()) => rest = later,
+                Ok(()) => {
+                    rest = later;
+                    if let Some(BegunBackfill { relation, rows, .. }) = begun {
+                        let name = first.name.clone().into_owned();
+                        progress.noticed(Notice::BackfillBegun { name, relation, rows });
+                    }
+                }
                 Err(Halt::SessionChanged(error)) => {
                     self.preamble.guard = None;
                     self.refresh(error).await.map_err(Error::into_apply)?;

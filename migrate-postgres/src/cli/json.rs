@@ -12,6 +12,7 @@ use crate::schema::catalog::Difference;
 use crate::{Attempt, AttemptOutcome, MigrationStatus, Report, RunningAttempt, StatusRow, StepReport};
 use migrate_core::FolderError;
 use migrate_core::advice::{self, Cause, Choice, Explain, Left, NextStep, StepValue, Words};
+use migrate_core::backfill::BackfillRecord;
 use migrate_core::display::printable::is_obeyed;
 use migrate_core::engine::error::{Failure, Place};
 use migrate_core::engine::{CommittedPart, Holder};
@@ -302,6 +303,16 @@ pub(super) fn status_row(row: &StatusRow, accepted: &[AcceptedRule]) -> Value {
             put("edited", json!(edited));
             put("unknown", json!(unknown));
         }
+        MigrationStatus::Backfilling { at, by, backfill } => {
+            put("state", json!("backfilling"));
+            put("at", time(*at));
+            put("by", json!(by));
+            put("backfill", self::backfill(backfill));
+        }
+        MigrationStatus::Waiting { backfill } => {
+            put("state", json!("waiting"));
+            put("backfill", self::backfill(backfill));
+        }
         MigrationStatus::Outdated { at } => {
             put("state", json!("outdated"));
             put("at", time(*at));
@@ -322,6 +333,23 @@ pub(super) fn status_row(row: &StatusRow, accepted: &[AcceptedRule]) -> Value {
         }
     }
     value
+}
+
+/// A backfill that is not finished.
+fn backfill(backfill: &BackfillRecord) -> Value {
+    json!({
+        "name": backfill.name,
+        "relation": backfill.relation,
+        "state": backfill.state.word(),
+        "percent": backfill.percent(),
+        "rows_done": backfill.rows_done,
+        "rows_total": backfill.rows_total,
+        "quarantined": backfill.quarantined,
+        "eta_seconds": backfill.eta().map(seconds),
+        "worker": backfill.worker,
+        "reason": backfill.reason,
+        "error": backfill.error,
+    })
 }
 
 /// The lint rules that a migration accepts.

@@ -5,6 +5,7 @@
 //! [`Mode`] or look behind statements ([`Inspect`]): what is sent for a script, what the session is before and after it, and what
 //! an error of it is called is the same for all of them.
 
+mod backfill;
 mod batch;
 pub(crate) mod blockers;
 mod carried;
@@ -23,17 +24,21 @@ mod unrecorded;
 mod verify;
 mod watch;
 
+use crate::history::backfill_table::BackfillTable;
 use crate::history::settings::RunSettings;
 use crate::history::{HistoryTable, RunIdentity, SessionInfo};
 use crate::settings::Inspect;
 use crate::sql::transaction::milliseconds;
 use futures_util::future::join3;
 use migrate_core::Options;
+use migrate_core::backfill::BackfillRecord;
+use migrate_core::plan::{Action, Step};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
+pub(crate) use backfill::{BegunBackfill, begin_backfill, has_backfill};
 pub(crate) use batch::apply_transactions;
 pub(crate) use blockers::BlockerMonitor;
 pub(crate) use claims::check_claim;
@@ -63,8 +68,32 @@ pub(crate) struct Context<'c> {
     pub(crate) settings: &'c RunSettings,
     /// The values that all rows of the run share.
     pub(crate) run: RunIdentity<'c>,
+    /// The backfills that were begun.
+    pub(crate) backfills: &'c [BackfillRecord],
     /// The queries to send after statements.
     pub(crate) inspect: Option<Inspect>,
+}
+
+impl<'c> Context<'c> {
+    /// The context of a run that has not begun a backfill.
+    pub(crate) fn new(
+        client: &'c Client,
+        session_info: &'c SessionInfo,
+        settings: &'c RunSettings,
+        run: RunIdentity<'c>,
+    ) -> Context<'c> {
+        let table = &session_info.table;
+        Context {
+            client,
+            pipelining: None,
+            table,
+            session_info,
+            settings,
+            run,
+            backfills: &[],
+            inspect: None,
+        }
+    }
 }
 
 impl Context<'_> {
@@ -73,6 +102,17 @@ impl Context<'_> {
     /// A role's or database's own timeouts would apply otherwise; whoever wants them says so in a script's options.
     pub(crate) fn timeouts(&self, options: &Options, local: bool) -> Vec<String> {
         timeouts(self.session_info, self.settings, options, local)
+    }
+
+    /// The statements that forget the backfill of a migration, if the step reverts that: a runner that is at
+    /// work on it stops after the batch under way.
+    fn forget_backfill(&self, step: &Step<'_>) -> Vec<String> {
+        let is_reverted = matches!(step.action, Action::Revert | Action::Unmark) && step.changes;
+        let is_begun = self.backfills.iter().any(|record| record.version == *step.version.canonical());
+        if !is_reverted || !is_begun {
+            return Vec::new();
+        }
+        BackfillTable::of(self.table).forget(self.run.set, &step.version.canonical()).to_vec()
     }
 
     /// Tells the session that several messages are not answered yet: it is closed where it is dropped before they are.

@@ -9,6 +9,9 @@ use tokio_postgres::SimpleQueryRow;
 pub(crate) enum Mode<'m> {
     /// Each is committed together with its row in the history.
     Record,
+    /// A step is committed with its row in the history; in place of its script, these statements begin its
+    /// backfill.
+    Begin(Vec<String>),
     /// Each step is committed; the history does not record it.
     #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "a test's schema is made so"))]
     Commit,
@@ -21,12 +24,12 @@ pub(crate) enum Mode<'m> {
 impl Mode<'_> {
     /// True if steps have rows in the history.
     pub(super) fn records(&self) -> bool {
-        matches!(self, Mode::Record)
+        matches!(self, Mode::Record | Mode::Begin(_))
     }
 
     /// True if each step has its own transaction.
     pub(super) fn commits(&self) -> bool {
-        matches!(self, Mode::Record | Mode::Commit)
+        matches!(self, Mode::Record | Mode::Begin(_) | Mode::Commit)
     }
 
     /// The number of statements whose completion the server reports at once, one by one.
@@ -34,7 +37,7 @@ impl Mode<'_> {
         match self {
             Mode::RollBack(_) => usize::MAX,
             Mode::Record | Mode::Commit if is_observed => super::watch::MOST_FLUSHES,
-            Mode::Record | Mode::Commit => 0,
+            Mode::Record | Mode::Begin(_) | Mode::Commit => 0,
         }
     }
 
@@ -42,7 +45,7 @@ impl Mode<'_> {
     pub(super) fn rehearsed(&mut self) -> Option<&mut (dyn Rehearsed + 'static)> {
         match self {
             Mode::RollBack(rehearsed) => Some(&mut **rehearsed),
-            Mode::Record | Mode::Commit => None,
+            Mode::Record | Mode::Begin(_) | Mode::Commit => None,
         }
     }
 }

@@ -19,16 +19,7 @@ impl<'c> Context<'c> {
         session_info: &'c SessionInfo,
         settings: &'c RunSettings,
     ) -> Context<'c> {
-        let run = RunIdentity { set: "", run: "", program: "" };
-        Context {
-            client,
-            table: &session_info.table,
-            session_info,
-            settings,
-            run,
-            inspect: None,
-            pipelining: None,
-        }
+        Context::new(client, session_info, settings, RunIdentity { set: "", run: "", program: "" })
     }
 }
 

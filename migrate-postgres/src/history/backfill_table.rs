@@ -21,6 +21,9 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSql, Type};
 use tokio_postgres::{Client, Row};
 
+/// The ending of the name of the table of backfills.
+pub(crate) const ENDING: &str = "_backfill";
+
 /// The comment of the table of backfills.
 const COMMENT: &str = "How far each backfill has come, by migrate-postgres. A batch of rows and its row here are one transaction.";
 
@@ -92,7 +95,7 @@ impl BackfillTable {
         BackfillTable {
             schema: schema.to_owned(),
             history: history.to_owned(),
-            table: beside("_backfill"),
+            table: beside(ENDING),
             quarantine: beside("_quarantine"),
         }
     }
@@ -114,7 +117,7 @@ impl BackfillTable {
 
     /// The table of backfills, for messages.
     pub(crate) fn shown(&self) -> String {
-        format!("{}.{}", self.schema, beside_named(&self.history, "_backfill"))
+        format!("{}.{}", self.schema, beside_named(&self.history, ENDING))
     }
 
     /// Statements that create the tables where they don't exist. Two sessions may be at it at once, in a
@@ -197,10 +200,10 @@ impl BackfillTable {
 
     /// Begins a backfill, in the transaction of its migration: from then on, any runner may take it. A
     /// migration that was reverted and is applied again begins anew.
-    pub(crate) fn begin(&self, new: &NewBackfill<'_>) -> String {
+    pub(crate) fn begin(&self, new: &NewBackfill<'_>) -> [String; 2] {
         let NewBackfill { set, version, name, checksum, relation, batch_rows, rows_total } = new;
         let relation = quote_literal(relation);
-        format!(
+        let begin = format!(
             "INSERT INTO {table} AS b (set_name, version, name, checksum, relation, state, batch_rows, rows_total) \
              VALUES ({set}, {version}, {name}, '\\x{checksum}', coalesce((SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) \
              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -208,24 +211,20 @@ impl BackfillTable {
              ON CONFLICT (set_name, version) DO UPDATE SET (name, checksum, relation, state, batch_rows, rows_total, key_columns, \
              key_order, \"cursor\", rows_done, quarantined, rate, reason, error, worker, worker_until, begun_at, progress_at, done_at) = \
              ROW(excluded.name, excluded.checksum, excluded.relation, excluded.state, excluded.batch_rows, excluded.rows_total, \
-             NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL, {NOW}, NULL, NULL); {quarantine}",
+             NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL, {NOW}, NULL, NULL)",
             table = self.table,
-            quarantine = self.forget_quarantined(set, version),
             set = quote_literal(set),
             version = quote_literal(version),
             name = quote_literal(name),
             checksum = hex(checksum.bytes()),
-        )
+        );
+        [begin, self.forget_quarantined(new.set, new.version)]
     }
 
     /// Forgets a backfill whose migration is reverted, in the transaction of the revert.
-    pub(crate) fn forget(&self, set: &str, version: &str) -> String {
-        format!(
-            "DELETE FROM {} WHERE {}; {}",
-            self.table,
-            self.is(set, version),
-            self.forget_quarantined(set, version)
-        )
+    pub(crate) fn forget(&self, set: &str, version: &str) -> [String; 2] {
+        let forget = format!("DELETE FROM {} WHERE {}", self.table, self.is(set, version));
+        [forget, self.forget_quarantined(set, version)]
     }
 
     fn forget_quarantined(&self, set: &str, version: &str) -> String {

@@ -1,12 +1,14 @@
 //! Loading the history's live rows.
 
 use crate::error::Error;
+use crate::history::backfill_table::BackfillTable;
 use crate::history::foreign::read_beside;
 use crate::history::row::HistoryRow;
 use crate::history::session_info::SessionInfo;
 use crate::history::settings::RunSettings;
 use crate::sql::quote::quote_literal;
-use futures_util::future::{try_join, try_join3};
+use futures_util::future::{try_join, try_join4};
+use migrate_core::backfill::BackfillRecord;
 use migrate_core::history::Notice;
 use migrate_core::history::{Applied, HistoryState, Interrupted, Kept, LostRows};
 use migrate_core::{Checksum, Digest, Set, Version};
@@ -24,7 +26,9 @@ pub(crate) async fn load_all(
 ) -> Result<HistoryState, Error> {
     #[cfg(feature = "histories")]
     if let Some(kept) = &settings.keeping {
-        return crate::history::foreign::state(client, session_info, kept, set).await;
+        let state = crate::history::foreign::state(client, session_info, kept, set).await?;
+        let backfills = backfills(client, session_info, set).await?;
+        return Ok(HistoryState { backfills, ..state });
     }
     let rows =
         if session_info.exists { LiveRows::read(client, session_info, set).await? } else { LiveRows::NONE };
@@ -156,10 +160,11 @@ impl LiveRows {
     ) -> Result<Loaded, Error> {
         let begun = self.begun(set);
         let wanted: Vec<i64> = self.differing(set).chain(begun).chain(more.iter().copied()).collect();
-        let (stored, gaps, is_used) = try_join3(
+        let (stored, gaps, is_used, backfills) = try_join4(
             stored(client, session_info, set, &wanted),
             self.gaps(client, session_info, set),
             is_used(client, session_info, set, &self.state),
+            backfills(client, session_info, set),
         )
         .await?;
         for (number, applied) in self.numbers.iter().zip(&mut self.state.applied) {
@@ -170,6 +175,7 @@ impl LiveRows {
         {
             interrupted.begun.clone_from(&begun.up);
         }
+        self.state.backfills = backfills;
         self.note_gaps(session_info, set, gaps);
         Ok(Loaded { state: self.state, stored, is_used })
     }
@@ -221,6 +227,18 @@ impl LiveRows {
             None => state.notices.push(Notice::RowsGone { table, rows }),
         }
     }
+}
+
+/// Reads the backfills that were begun.
+pub(crate) async fn backfills(
+    client: &Client,
+    session_info: &SessionInfo,
+    set: &Set,
+) -> Result<Vec<BackfillRecord>, Error> {
+    if !session_info.has_backfills {
+        return Ok(Vec::new());
+    }
+    BackfillTable::of(&session_info.table).read(client, session_info, set.name()).await
 }
 
 /// Reads the texts of rows.

@@ -3,7 +3,7 @@
 #[cfg(feature = "histories")]
 use crate::history::checkpoint_table;
 use crate::history::{ForeignWriter, HistoryTable, Relation};
-use crate::settings::{Inspect, LockKind, SetSettings};
+use crate::settings::{BackfillSettings, Inspect, LockKind, SetSettings};
 use migrate_core::engine::Settings;
 use migrate_core::lint::Risk;
 use migrate_core::plan::Policies;
@@ -27,6 +27,8 @@ pub(crate) struct RunSettings {
     pub(crate) lock_timeout: Duration,
     /// The longest duration of a migration's statement; zero is forever.
     pub(crate) statement_timeout: Duration,
+    /// When the migration runs a backfill as a whole, and how long a run works on one.
+    pub(crate) backfills: BackfillSettings,
     /// The risk from which on a pending migration is refused.
     pub(crate) refuses: Option<Risk>,
     /// The findings that the project's configuration accepts: the migration, the rule, the reason.
@@ -62,7 +64,7 @@ impl RunSettings {
         let SetSettings { allow_out_of_order, allow_ahead, allow_missing, .. } = chosen;
         RunSettings {
             engine: Settings {
-                policies: Policies { allow_out_of_order, allow_ahead, allow_missing },
+                policies: Policies { allow_out_of_order, allow_ahead, allow_missing, ..Policies::DEFAULT },
                 ..Settings::DEFAULT
             },
             history_schema: match chosen.history_schema {
@@ -80,6 +82,7 @@ impl RunSettings {
                 Some(timeout) => timeout,
                 None => Duration::ZERO,
             },
+            backfills: BackfillSettings::DEFAULT,
             refuses: None,
             approvals: chosen.approvals,
             inspect: None,

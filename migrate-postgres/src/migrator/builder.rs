@@ -163,6 +163,26 @@ impl Migrator {
         self
     }
 
+    /// The most rows of a table whose backfill its migration runs as a whole, in one statement. The default is 10 000. The
+    /// backfill of a larger table is begun, and [runs in batches](crate::guide) beside the service.
+    pub fn inline_backfill_rows(mut self, rows: u64) -> Migrator {
+        self.settings.backfills.inline_rows = rows;
+        self
+    }
+
+    /// The most bytes of a table, without its indexes, whose backfill its migration runs as a whole. The default is 64 MiB.
+    pub fn inline_backfill_bytes(mut self, bytes: u64) -> Migrator {
+        self.settings.backfills.inline_bytes = bytes;
+        self
+    }
+
+    /// Refuses a run while a migration waits for a backfill (`-- migrate: after=VERSION`). The default is a notice: the run
+    /// succeeds, and a later one applies that migration.
+    pub fn require_backfills(mut self, require: bool) -> Migrator {
+        self.settings.engine.policies.require_backfills = require;
+        self
+    }
+
     /// Refuses pending migrations with a [finding](crate::lint) of at least this risk that nobody has accepted, before
     /// anything is run. The default is to refuse none.
     ///

@@ -15,6 +15,8 @@ use crate::error::Error;
 use crate::history::approval_table::{self, ConfiguredRule};
 #[cfg(feature = "histories")]
 use crate::history::foreign;
+#[cfg(feature = "histories")]
+use crate::history::load::backfills;
 use crate::history::settings::RunSettings;
 use crate::history::{Attempt, LiveRows, Loaded, SessionInfo, StoredScripts, add_foreign, attempts};
 use crate::migrator::Migrator;
@@ -237,6 +239,8 @@ impl SnapshotReader<'_> {
         #[cfg(feature = "histories")]
         if let Some(kept) = &self.settings.keeping {
             let state = foreign::state(client, session_info, kept, self.set).await?;
+            let backfills = backfills(client, session_info, self.set).await?;
+            let state = HistoryState { backfills, ..state };
             let attempts = match self.extent {
                 Extent::HistoryState => Vec::new(),
                 Extent::Attempts => foreign::attempts(client, session_info, kept, self.set).await?,

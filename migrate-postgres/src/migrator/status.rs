@@ -6,17 +6,18 @@ use crate::error::wording;
 use crate::history::{Attempt, AttemptOutcome};
 #[cfg(any(feature = "cli", feature = "report"))]
 use migrate_core::advice::Left;
+use migrate_core::backfill::{BackfillRecord, BackfillState};
 #[cfg(any(feature = "cli", feature = "report"))]
 use migrate_core::engine::error::Failure;
 use migrate_core::history::HistoryState;
 use migrate_core::history::Notice;
-use migrate_core::plan::Action;
+use migrate_core::plan::{Action, waiting_for};
 use migrate_core::{Set, Version};
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 /// The status of each migration of a set and of its history.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Status {
     /// The set.
@@ -28,7 +29,7 @@ pub struct Status {
 }
 
 /// The status of one migration.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct StatusRow {
     /// Its version.
@@ -40,7 +41,7 @@ pub struct StatusRow {
 }
 
 /// The state of a migration.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum MigrationStatus {
     /// It is applied.
@@ -55,6 +56,21 @@ pub enum MigrationStatus {
         edited: bool,
         /// True if it is missing from the set.
         unknown: bool,
+    },
+    /// It is applied, and its backfill has begun and is not finished: it runs, is paused, stopped or canceled,
+    /// or has rows in quarantine.
+    Backfilling {
+        /// When it was applied, by the server's clock.
+        at: SystemTime,
+        /// The program that applied it, or the user if the program gave no name.
+        by: String,
+        /// The backfill.
+        backfill: Box<BackfillRecord>,
+    },
+    /// It is not applied, because it waits for a backfill.
+    Waiting {
+        /// The backfill.
+        backfill: Box<BackfillRecord>,
     },
     /// It is repeatable and has changed since it was applied: the next run applies it again.
     Outdated {
@@ -132,12 +148,20 @@ impl Status {
 
     /// The migrations that are not applied, in order.
     pub fn pending(&self) -> impl Iterator<Item = &StatusRow> {
-        self.rows.iter().filter(|row| !matches!(row.state, MigrationStatus::Applied { .. }))
+        self.rows.iter().filter(|row| !row.state.is_applied())
     }
 
     /// The migrations that are applied, in order. An outdated repeatable one counts as pending.
     pub fn applied(&self) -> impl Iterator<Item = &StatusRow> {
-        self.rows.iter().filter(|row| matches!(row.state, MigrationStatus::Applied { .. }))
+        self.rows.iter().filter(|row| row.state.is_applied())
+    }
+
+    /// The backfills that a runner would work on, each with the row of its migration.
+    pub fn backfilling(&self) -> impl Iterator<Item = (&StatusRow, &BackfillRecord)> {
+        self.rows.iter().filter_map(|row| match &row.state {
+            MigrationStatus::Backfilling { backfill, .. } if !backfill.is_ended() => Some((row, &**backfill)),
+            _ => None,
+        })
     }
 
     /// The migration that a run is applying or reverting.
@@ -150,6 +174,11 @@ impl Status {
 }
 
 impl MigrationStatus {
+    /// True if the migration is applied, even if its backfill is not finished.
+    pub fn is_applied(&self) -> bool {
+        matches!(self, MigrationStatus::Applied { .. } | MigrationStatus::Backfilling { .. })
+    }
+
     /// True if the migration failed or was interrupted.
     pub(crate) fn is_stopped(&self) -> bool {
         matches!(
@@ -177,6 +206,9 @@ fn state_of(set: &Set, state: &HistoryState, attempts: &[Attempt], version: &Ver
     let Some(applied) = state.find(version) else {
         let last =
             last.filter(|attempt| attempt.action != Action::Revert).map(|attempt| attempt.outcome.clone());
+        if let Some(backfill) = set.find(version).and_then(|migration| waiting_for(state, migration)) {
+            return MigrationStatus::Waiting { backfill: Box::new(backfill.clone()) };
+        }
         return MigrationStatus::Pending { last };
     };
     let by = attempts.iter().rev().find(|attempt| attempt.live && attempt.version == *version);
@@ -186,12 +218,32 @@ fn state_of(set: &Set, state: &HistoryState, attempts: &[Attempt], version: &Ver
     if edited && version.is_repeatable() {
         return MigrationStatus::Outdated { at: applied.at };
     }
+    if let Some(backfill) = state.backfill(version).filter(|backfill| !backfill.is_finished()) {
+        let (by, backfill) = (by.to_owned(), Box::new(backfill.clone()));
+        return MigrationStatus::Backfilling { at: applied.at, by, backfill };
+    }
     MigrationStatus::Applied {
         at: applied.at,
         took: applied.took,
         by: by.to_owned(),
         edited,
         unknown: migration.is_none(),
+    }
+}
+
+/// The state of a backfill that is not finished: `backfilling 43 %`.
+fn write_backfill(f: &mut impl fmt::Write, backfill: &BackfillRecord) -> fmt::Result {
+    let percent = backfill.percent();
+    match backfill.state {
+        BackfillState::Running => write!(f, "backfilling {percent} %")?,
+        BackfillState::Paused => write!(f, "backfill paused at {percent} %")?,
+        BackfillState::Stopped => write!(f, "backfill stopped at {percent} %")?,
+        BackfillState::Cancelled => write!(f, "backfill canceled at {percent} %")?,
+        _ => f.write_str("backfilled")?,
+    }
+    match backfill.quarantined {
+        0 => Ok(()),
+        rows => write!(f, ", quarantined {rows}"),
     }
 }
 
@@ -206,6 +258,10 @@ impl fmt::Display for MigrationStatus {
             MigrationStatus::Applied { unknown: true, .. } => f.write_str("applied, not in the binary"),
             MigrationStatus::Applied { edited: true, .. } => f.write_str("applied, edited since"),
             MigrationStatus::Applied { .. } => f.write_str("applied"),
+            MigrationStatus::Backfilling { backfill, .. } => write_backfill(f, backfill),
+            MigrationStatus::Waiting { backfill } => {
+                write!(f, "waits for the backfill of {}", backfill.name)
+            }
             MigrationStatus::Outdated { .. } => {
                 f.write_str("changed since it was applied, to be applied again")
             }

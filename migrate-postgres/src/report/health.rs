@@ -58,9 +58,10 @@ fn of_state(state: &MigrationStatus) -> DatabaseHealth {
         MigrationStatus::Interrupted { last: Some(AttemptOutcome::Done), .. }
         | MigrationStatus::Running(_)
         | MigrationStatus::Pending { .. }
+        | MigrationStatus::Waiting { .. }
         | MigrationStatus::Outdated { .. } => DatabaseHealth::Pending,
         MigrationStatus::Interrupted { .. } => DatabaseHealth::InDoubt,
-        MigrationStatus::Applied { .. } => DatabaseHealth::UpToDate,
+        MigrationStatus::Applied { .. } | MigrationStatus::Backfilling { .. } => DatabaseHealth::UpToDate,
     }
 }
 

@@ -143,6 +143,7 @@ fn explanation(text: &str) -> Explanation {
             statements: vec![statement(1, None), statement(2, Some(locks)), statement(3, Some(Vec::new()))],
             statements_done: 0,
             is_resumed: false,
+            backfill: None,
         }],
         notices: vec![Notice::Missing { name: text.to_owned() }],
         findings: findings(text),

@@ -1,11 +1,13 @@
 //! Settings of a migrator, as data.
 
+mod backfills;
 #[cfg(feature = "operate")]
 mod backups;
 mod inspect;
 mod lock_kind;
 mod set_settings;
 
+pub(crate) use backfills::BackfillSettings;
 #[cfg(feature = "operate")]
 pub use backups::Backups;
 pub(crate) use inspect::Inspect;

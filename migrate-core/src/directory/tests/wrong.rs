@@ -267,6 +267,50 @@ pub(super) const WRONG: &[(&str, Files<'_>)] = &[
             ("R__d.sql", "-- migrate: replaces=1..2\nSELECT 1;"),
         ],
     ),
+    (
+        "backfills that can't run in batches",
+        &[
+            ("10_none.sql", "-- migrate: batch=users(id)\nUPDATE users SET slug = lower(name);"),
+            (
+                "11_several.sql",
+                "-- migrate: batch=users(id)\nSELECT 1;\nUPDATE users SET a = 1 WHERE ${batch};",
+            ),
+            ("12_other.sql", "-- migrate: batch=users(id)\nCREATE INDEX i ON users (id) WHERE ${batch};"),
+            ("13_values.sql", "-- migrate: batch=users(id)\nINSERT INTO users VALUES (${batch});"),
+            ("14_table.sql", "-- migrate: batch=user(id)\nUPDATE users SET a = 1 WHERE ${batch};"),
+            ("15_schema.sql", "-- migrate: batch=app.users(id)\nUPDATE shop.users SET a = 1 WHERE ${batch};"),
+            (
+                "16_key.sql",
+                "-- migrate: batch=users(id)\nUPDATE users SET a = 1,\n  \"id\" = id + 1 WHERE ${batch};",
+            ),
+            (
+                "17_bare.sql",
+                "-- migrate: transaction=none batch=users(id)\nUPDATE users SET a = 1 WHERE ${batch};",
+            ),
+            ("18_quoted.sql", "-- migrate: batch=users(id)\nUPDATE users SET a = 1 WHERE '${batch}';"),
+            ("19_body.sql", "-- migrate: batch=users(id)\nUPDATE users SET a = $$ ${batch} $$;"),
+            ("20_alone.sql", "\nUPDATE users SET a = 1 WHERE ${batch};"),
+            ("21_beside.sql", "-- migrate: rows=5 pause=1s\nUPDATE users SET a = 1;"),
+            ("22_values.sql", "-- migrate: rows=0 pause=2h after= batch=users(id,)\nUPDATE users SET a = 1;"),
+            ("23_down.sql", UP),
+            (
+                "23_down.down.sql",
+                "-- migrate: batch=users(id) after=10\nUPDATE users SET a = 1 WHERE ${batch};",
+            ),
+            ("R__view.sql", "-- migrate: batch=users after=10\nUPDATE users SET a = 1 WHERE ${batch};"),
+        ],
+    ),
+    (
+        "migrations that wait for no backfill",
+        &[
+            ("1_users.sql", UP),
+            ("2_slugs.sql", "-- migrate: after=2 batch=users\nUPDATE users SET a = 1 WHERE ${batch};"),
+            ("3_a.sql", "-- migrate: after=9\nSELECT 1;"),
+            ("4_b.sql", "\n-- migrate: after=5\nSELECT 1;"),
+            ("5_c.sql", "-- migrate: after=1\nSELECT 1;"),
+            ("6_d.sql", "-- migrate: after=7\nSELECT 1;"),
+        ],
+    ),
     ("a repeatable folder of Prisma's", &[("0_init/migration.sql", UP), ("R__views/migration.sql", UP)]),
     (
         "bad metadata",

@@ -87,7 +87,14 @@ impl Packing {
         text: &'a str,
         parsed: &'a crate::sql::statement::ParsedStatement<'a>,
     ) -> Statement<'a> {
-        Statement { text, parsed, model: &self.model, locks: locks_in_use(parsed, &self.model), phase: None }
+        Statement {
+            text,
+            parsed,
+            model: &self.model,
+            locks: locks_in_use(parsed, &self.model),
+            phase: None,
+            is_batched: false,
+        }
     }
 
     /// Adds the settings that the last script lacks.

@@ -50,6 +50,13 @@ impl Explain for Refused {
             Refused::Ahead { newer } => {
                 write!(f, "the database is ahead of the set: {} applied by a newer release", list(newer))
             }
+            Refused::BackfillUnfinished { name, backfill, status, rows_left, eta, .. } => {
+                write!(f, "migration {name} waits for the backfill of {backfill}, which is {status}")?;
+                if let Some(rows) = rows_left {
+                    write!(f, ": about {rows} rows are left")?;
+                }
+                eta.map_or(Ok(()), |eta| write!(f, ", for about {} s", eta.as_secs().max(1)))
+            }
             Refused::Risky { risk, statements } => {
                 let mut names: Vec<&str> = statements.iter().map(|statement| &*statement.name).collect();
                 names.dedup();
@@ -188,6 +195,9 @@ impl Explain for Refused {
             }
             Refused::Ahead { .. } => Advice::fix("start the newer release")
                 .or(NextStep::call(Call::Down, "revert with the down scripts that the history stores")),
+            Refused::BackfillUnfinished { .. } => {
+                Advice::of(NextStep::call(Call::Backfill, "finish the backfill"))
+            }
             Refused::Risky { .. } => {
                 Advice::fix("write the statement the safe way, which the command check shows")
                     .or(NextStep::fix("accept it above the statement: `-- migrate: allow=RULE reason=\"…\"`"))

@@ -20,6 +20,8 @@ pub enum RefusedKind {
     OutOfOrder,
     /// The database has migrations from a newer release.
     Ahead,
+    /// A migration waits for a backfill.
+    BackfillUnfinished,
     /// Pending migrations have findings that nobody has accepted.
     Risky,
     /// A migration has no down script.
@@ -65,6 +67,7 @@ impl RefusedKind {
             RefusedKind::PartlyReplaced => "partly_replaced",
             RefusedKind::OutOfOrder => "out_of_order",
             RefusedKind::Ahead => "ahead",
+            RefusedKind::BackfillUnfinished => "backfill_unfinished",
             RefusedKind::Risky => "risky",
             RefusedKind::NoDown => "no_down",
             RefusedKind::KeptDown => "kept_down",
@@ -96,6 +99,7 @@ impl Refused {
             Refused::PartlyReplaced { .. } => RefusedKind::PartlyReplaced,
             Refused::OutOfOrder { .. } => RefusedKind::OutOfOrder,
             Refused::Ahead { .. } => RefusedKind::Ahead,
+            Refused::BackfillUnfinished { .. } => RefusedKind::BackfillUnfinished,
             Refused::Risky { .. } => RefusedKind::Risky,
             Refused::NoDown { .. } => RefusedKind::NoDown,
             Refused::KeptDown { .. } => RefusedKind::KeptDown,

@@ -14,6 +14,7 @@ pub use kind::RefusedKind;
 use crate::history::{AppliedRef, Interrupted, LostRows};
 use crate::set::checksum::Checksum;
 use crate::set::version::Version;
+use std::time::Duration;
 
 /// A statement of a pending migration that is refused for what lint finds in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,6 +113,22 @@ pub enum Refused {
     Ahead {
         /// The names of the newer migrations.
         newer: Vec<String>,
+    },
+
+    /// A migration waits for a backfill, and the policy is to refuse that.
+    BackfillUnfinished {
+        /// The version of the migration that waits.
+        version: Version,
+        /// Its name.
+        name: String,
+        /// The name of the migration with the backfill.
+        backfill: String,
+        /// How far the backfill is: `43 % done`.
+        status: String,
+        /// The number of rows left, by the estimate.
+        rows_left: Option<u64>,
+        /// The time that they take at the pace so far.
+        eta: Option<Duration>,
     },
 
     /// Pending migrations have findings that nobody has accepted.

@@ -82,6 +82,23 @@ each_refusal! {
             applied_as: Some(Box::new(AppliedRef { version: version(), name: name() })),
         };
     Refused::Ahead { .. } => Refused::Ahead { newer: vec![name()] };
+    Refused::BackfillUnfinished { .. } =>
+        Refused::BackfillUnfinished {
+            version: version(),
+            name: name(),
+            backfill: "0001_a".to_owned(),
+            status: "43 % done".to_owned(),
+            rows_left: Some(5700),
+            eta: Some(Duration::from_secs(60)),
+        },
+        Refused::BackfillUnfinished {
+            version: version(),
+            name: name(),
+            backfill: "0001_a".to_owned(),
+            status: "not begun".to_owned(),
+            rows_left: None,
+            eta: None,
+        };
     Refused::Risky { .. } => Refused::Risky {
         risk: "very-risky",
         statements: vec![RiskyStatement::new(
@@ -142,7 +159,7 @@ fn every_refusal_says_the_state_and_advises_each_reader_in_its_words() {
         assert!(refused.to_string().contains("\nnext: "), "{refused}");
         assert_readers(&refused.advice());
     }
-    assert_eq!(words.len(), if cfg!(feature = "histories") { 23 } else { 22 }, "{words:?}");
+    assert_eq!(words.len(), if cfg!(feature = "histories") { 24 } else { 23 }, "{words:?}");
 }
 
 #[test]

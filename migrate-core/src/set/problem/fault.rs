@@ -77,3 +77,76 @@ pub enum PlaceholderFault {
 }
 
 crate::debug_as_display!(PlaceholderFault);
+
+/// The faults of a script that runs in batches, or that waits for one that does.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BatchFault {
+    /// The statement does not say which rows belong to a batch.
+    #[error("a script with `batch=` needs a `${{batch}}`, which stands for the rows of one batch")]
+    NoPlaceholder,
+    /// `${batch}` in a script that does not run in batches.
+    #[error("`${{batch}}` has a meaning only in a script with `batch=`")]
+    NotRequested,
+    /// More than one statement.
+    #[error("{}", crate::clean!("a script with `batch=` has one statement, and this one has {count}"))]
+    SeveralStatements {
+        /// The number of statements.
+        count: usize,
+    },
+    /// A statement that can't run in batches.
+    #[error("{}", crate::clean!("`{statement}` can't run in batches"))]
+    OtherStatement {
+        /// The beginning of the statement.
+        statement: String,
+    },
+    /// The statement does not read the table.
+    #[error("{}", crate::clean!("the statement does not name the table `{table}` that `batch=` gives"))]
+    NoTable {
+        /// The table, as written.
+        table: String,
+    },
+    /// The statement changes a column of the key.
+    #[error("{}", crate::clean!("the statement changes `{column}`, a column of the key that divides the table into batches"))]
+    ChangesKey {
+        /// The column, as written.
+        column: String,
+    },
+    /// A request for no transaction.
+    #[error("`transaction=none` contradicts `batch=`: each batch is a transaction")]
+    WithoutTransaction,
+    /// An option that only a script with `batch=` takes.
+    #[error("{}", crate::clean!("`{option}` has a meaning only beside `batch=`"))]
+    WithoutBatch {
+        /// The option.
+        option: &'static str,
+    },
+    /// A repeatable migration that runs in batches or waits for one.
+    #[error("{}", crate::clean!("`{option}` has no meaning in a repeatable migration"))]
+    Repeatable {
+        /// The option.
+        option: &'static str,
+    },
+    /// A migration that waits for an unknown version.
+    #[error("{}", crate::clean!("`after={version}`: there is no such version"))]
+    AfterUnknown {
+        /// The version, as written.
+        version: String,
+    },
+    /// A migration that waits for itself or for a later one.
+    #[error("{}", crate::clean!("`after={version}`: a migration can wait only for an earlier one"))]
+    AfterLater {
+        /// The version, as written.
+        version: String,
+    },
+    /// A migration that waits for one that is no backfill.
+    #[error("{}", crate::clean!("`after={version}`: `{name}` is not a backfill, and is done when it is applied"))]
+    AfterOther {
+        /// The version, as written.
+        version: String,
+        /// The name of the migration with that version.
+        name: String,
+    },
+}
+
+crate::debug_as_display!(BatchFault);

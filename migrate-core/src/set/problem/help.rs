@@ -1,6 +1,6 @@
 //! The way to fix each kind of problem.
 
-use super::fault::{MarkFault, PlaceholderFault};
+use super::fault::{BatchFault, MarkFault, PlaceholderFault};
 use super::kind::ProblemKind;
 use crate::set::Role;
 
@@ -52,6 +52,31 @@ impl PlaceholderFault {
     }
 }
 
+impl BatchFault {
+    pub(super) fn help(&self) -> String {
+        match self {
+            BatchFault::NoPlaceholder => {
+                "write it as a condition: `UPDATE users SET slug = lower(name) WHERE slug IS NULL AND ${batch}`".into()
+            }
+            BatchFault::NotRequested => {
+                "name the table and its key at the top of the file, `-- migrate: batch=users(id)`, or remove it".into()
+            }
+            BatchFault::SeveralStatements { .. } => "move the others to a migration of their own, before or after it".into(),
+            BatchFault::OtherStatement { .. } => "write an UPDATE, a DELETE or an INSERT … SELECT; or remove `batch=`".into(),
+            BatchFault::NoTable { .. } => "give the table whose rows `${batch}` selects, by the name that the statement uses".into(),
+            BatchFault::ChangesKey { .. } => {
+                "divide the table by a key that keeps its values: a row whose key changes could be skipped, or changed twice".into()
+            }
+            BatchFault::WithoutTransaction => "remove `transaction=none`".into(),
+            BatchFault::WithoutBatch { .. } => "add `batch=`, or remove it".into(),
+            BatchFault::Repeatable { .. } => "move the statement to a versioned migration".into(),
+            BatchFault::AfterUnknown { .. } => "give the version of an earlier migration with `batch=`".into(),
+            BatchFault::AfterLater { .. } => "give this migration a later version, or remove `after`".into(),
+            BatchFault::AfterOther { .. } => "remove `after`: migrations are applied in order".into(),
+        }
+    }
+}
+
 impl ProblemKind {
     /// How to fix it.
     pub fn help(&self) -> String {
@@ -98,7 +123,7 @@ impl ProblemKind {
             K::NotUtf8 { .. } => "save the file as UTF-8".into(),
             K::Sql(kind) => kind.help().into_owned(),
             K::UnknownOption { .. } => {
-                "the options are `lock_timeout`, `statement_timeout`, `transaction`, `phase`, `allow`, `reason` and `replaces`".into()
+                "the options are `lock_timeout`, `statement_timeout`, `transaction`, `phase`, `allow`, `reason`, `replaces`, `batch`, `rows`, `pause` and `after`".into()
             }
             K::NotAnOption { .. } => {
                 "write `option=value` without spaces, and separate several with a space; a comment that is \
@@ -112,6 +137,7 @@ impl ProblemKind {
             }
             K::OptionNotHere { option, .. } => format!("give `{option}` in the up script"),
             K::BadPlaceholder { fault, .. } => fault.help(),
+            K::Batch(fault) => fault.help(),
             K::BadRange { .. } => {
                 "name one version, or the first and the last of several, in this order; all must come before its own".into()
             }

@@ -1,6 +1,6 @@
 //! The kinds of problems in a migration directory.
 
-use super::fault::{MarkFault, PlaceholderFault};
+use super::fault::{BatchFault, MarkFault, PlaceholderFault};
 use crate::set::version::Version;
 use crate::set::{Layout, Role};
 use crate::sql::FaultKind;
@@ -229,6 +229,9 @@ pub enum ProblemKind {
         /// The fault.
         fault: PlaceholderFault,
     },
+    /// A script that can't run in batches, or that waits for one that does not.
+    #[error("{}", crate::clean!("{_0}"))]
+    Batch(BatchFault),
     /// A range of versions that a migration can't replace.
     #[error("{}", crate::clean!("`replaces={}` can't be replaced by version {version}{}", crate::set::options::range_text(first, last), if version.is_repeatable() { ", which is repeatable" } else { "" }))]
     BadRange {

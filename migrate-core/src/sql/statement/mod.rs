@@ -53,6 +53,7 @@ pub(in crate::sql) mod options;
 mod parse;
 mod privileges;
 mod reader;
+mod relations;
 mod routine;
 mod rows;
 mod session;
@@ -86,6 +87,7 @@ pub use options::ListedOption;
 pub(in crate::sql) use parse::StatementTokens;
 pub use parse::{LexedStatement, ParsedStatement};
 pub use privileges::{ChangePrivileges, CommentOn, PrivilegeTarget};
+pub use relations::RelationUse;
 pub use routine::{CreateRoutine, CreateTrigger, RoutineBody, Volatility};
 pub use rows::{
     CommonTable, CopyData, CopyEndpoint, DeleteRows, InsertRows, InsertSource, MergeRows, Query, SetConfig,

@@ -53,6 +53,21 @@ impl<'a> LexedStatement<'a> {
         type_name(&mut reader).filter(|_| reader.at_end())
     }
 
+    /// Parses the text as a relation, with the columns of a key in parentheses if it has them.
+    pub fn parse_relation_key(&self) -> Option<(QualifiedName<'_>, Vec<Name<'_>>)> {
+        let mut reader = Reader::new(self.text, &self.tokens);
+        let relation = reader.qualified_name()?;
+        if reader.is_exhausted() {
+            return Some((relation, Vec::new()));
+        }
+        let inside = reader.group().filter(|_| reader.is_exhausted() && self.text.ends_with(')'))?;
+        if inside.tokens().last().is_none_or(|last| inside.written(*last) == ",") {
+            return None;
+        }
+        let columns: Option<Vec<_>> = inside.items().iter().map(Fragment::name).collect();
+        Some((relation, columns?))
+    }
+
     /// The text as an expression.
     pub fn expression(&self) -> Fragment<'_> {
         Reader::new(self.text, &self.tokens).rest()

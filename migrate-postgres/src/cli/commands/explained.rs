@@ -21,6 +21,10 @@ pub(super) fn page(explanation: &Explanation) -> Page {
 
 fn step_page(explanation: &Explanation, step: &ExplainedStep) -> Page {
     let page = Page::default().toned(step.path.as_deref().unwrap_or(&step.name), Tone::Strong);
+    let page = match &step.backfill {
+        Some(backfill) => page.toned(format!("  {backfill}"), Tone::Faint),
+        None => page,
+    };
     let page = match step.statements_done {
         0 => page,
         count => page.toned(format!("  resumes after {}", done(count)), Tone::Faint),
@@ -185,7 +189,7 @@ pub(super) fn json(step: &ExplainedStep) -> Value {
         TransactionMode::Own => "transactions of its own",
         _ => "one transaction",
     });
-    json!({
+    let mut value = json!({
         "action": step.action.word(),
         "version": step.version.as_written(),
         "name": step.name,
@@ -194,7 +198,11 @@ pub(super) fn json(step: &ExplainedStep) -> Value {
         "statements_done": step.statements_done,
         "mode": mode,
         "explained": step.statements.iter().map(statement_json).collect::<Vec<_>>(),
-    })
+    });
+    if let Some(backfill) = &step.backfill {
+        value["backfill"] = json!({ "relation": backfill.relation, "key": backfill.key });
+    }
+    value
 }
 
 fn statement_json(statement: &ExplainedStatement) -> Value {

@@ -10,7 +10,8 @@ use crate::cli::options::unused;
 use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
 use crate::{AttemptOutcome, Error, MigrationStatus, Status, StatusRow};
-use migrate_core::advice::{Advice, Again, NextStep, message};
+use migrate_core::advice::{Advice, Again, Call, NextStep, message};
+use migrate_core::backfill::BackfillState;
 use migrate_core::sql;
 use serde_json::json;
 
@@ -86,9 +87,10 @@ fn exit(status: &Status) -> Exit {
         MigrationStatus::Interrupted { last: Some(AttemptOutcome::Done), .. }
         | MigrationStatus::Running(_)
         | MigrationStatus::Pending { .. }
+        | MigrationStatus::Waiting { .. }
         | MigrationStatus::Outdated { .. } => Exit::Pending,
         MigrationStatus::Interrupted { .. } => Exit::InDoubt,
-        MigrationStatus::Applied { .. } => Exit::Done,
+        MigrationStatus::Applied { .. } | MigrationStatus::Backfilling { .. } => Exit::Done,
     };
     status.rows.iter().map(of).max().unwrap_or(Exit::Done)
 }
@@ -98,12 +100,17 @@ fn table(status: &Status) -> Table {
     for row in &status.rows {
         let name = Piece::plain(&row.name);
         let state = Piece::new(short(&row.state), tone(&row.state));
-        let MigrationStatus::Applied { at, took, by, .. } = &row.state else {
-            table.push([name, state, Piece::plain(""), Piece::plain(""), Piece::plain("")]);
-            continue;
-        };
         let faint = |text: String| Piece::new(text, Tone::Faint);
-        table.push([name, state, Piece::time(*at), faint(format!("{took:.1?}")), faint(by.clone())]);
+        let [at, took, by] = match &row.state {
+            MigrationStatus::Applied { at, took, by, .. } => {
+                [Piece::time(*at), faint(format!("{took:.1?}")), faint(by.clone())]
+            }
+            MigrationStatus::Backfilling { at, by, .. } => {
+                [Piece::time(*at), Piece::plain(""), faint(by.clone())]
+            }
+            _ => [Piece::plain(""), Piece::plain(""), Piece::plain("")],
+        };
+        table.push([name, state, at, took, by]);
     }
     table
 }
@@ -134,6 +141,12 @@ fn tone(state: &MigrationStatus) -> Tone {
             Tone::Warning
         }
         MigrationStatus::Applied { .. } => Tone::Good,
+        MigrationStatus::Backfilling { backfill, .. } => match backfill.state {
+            BackfillState::Stopped => Tone::Bad,
+            _ if backfill.quarantined > 0 => Tone::Bad,
+            BackfillState::Running => Tone::Good,
+            _ => Tone::Warning,
+        },
         state if state.is_stopped() => Tone::Bad,
         _ => Tone::Faint,
     }
@@ -264,6 +277,10 @@ fn next(status: &Status, stopped: Option<&StatusRow>, context: &Context) -> Next
             Some(failure) => Next::of(failure.advice(), context),
             None => Next::default().or(up, "runs it again"),
         },
+        None if status.backfilling().next().is_some() => {
+            let step = NextStep::call(Call::Backfill, "run the batches that are left");
+            Next::of(Advice::of(step), context)
+        }
         None if status.pending().next().is_some() => Next::default().or(up, "applies pending migrations"),
         None => Next::default(),
     }

@@ -130,6 +130,9 @@ impl Transactions<'_, '_, '_, '_> {
         if !is_shaped {
             self.push_record(message, index, standing);
         }
+        if let Mode::Begin(begin) = &self.around.mode {
+            return message.push(index, Purpose::Record, begin);
+        }
         let Some(script) = step.script() else { return };
         let body = self.body(index, script);
         // Nothing may be asked before the script has given its transaction its modes.
@@ -187,6 +190,7 @@ impl Transactions<'_, '_, '_, '_> {
         if let Some(adopted) = step.adopted.as_ref().filter(|_| !self.joins(index)) {
             record.splice(..0, adopted.witness.iter().cloned());
         }
+        record.extend(context.forget_backfill(step));
         if let Some(head) = context.session_info.head.as_ref().filter(|_| index == 0) {
             record.push(head.clear(context.run.set));
         }
@@ -221,7 +225,7 @@ impl Transactions<'_, '_, '_, '_> {
         let head =
             context.session_info.head.as_ref().filter(|_| durable).map(|head| head.write(context.run.set));
         match &self.around.mode {
-            Mode::Record => {
+            Mode::Record | Mode::Begin(_) => {
                 statements.push(&finish);
                 statements.extend(head.as_deref());
             }

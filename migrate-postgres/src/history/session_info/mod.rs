@@ -33,6 +33,8 @@ pub(crate) struct SessionInfo {
     pub(crate) head: Option<HeadTable>,
     /// True if the head table exists.
     head_exists: bool,
+    /// True if the tables of backfills exist.
+    pub(crate) has_backfills: bool,
     /// True if its schema exists.
     pub(crate) schema_exists: bool,
     /// The server's version: 150018 for 15.18.
@@ -137,6 +139,7 @@ impl SessionInfo {
             exists,
             head: (may_have_head && table.keeps().is_none()).then(|| table.head()),
             head_exists,
+            has_backfills: is_true(session, 22),
             schema_exists: is_true(session, 2),
             server_version: parsed(session, 3).unwrap_or_default(),
             in_recovery: is_true(session, 4),
@@ -199,6 +202,7 @@ impl SessionInfo {
             format: TableFormat::NEW,
             head: None,
             head_exists: true,
+            has_backfills: false,
             schema_exists: true,
             server_version,
             restore: restore.map(str::to_owned).to_vec(),

@@ -2,6 +2,7 @@
 
 use super::{SessionInfo, Whereabouts};
 use crate::connection::protect::{self, SessionTimeouts, TIMEOUTS};
+use crate::history::backfill_table;
 use crate::history::foreign::BesideTables;
 use crate::history::format;
 use crate::history::head_table;
@@ -77,6 +78,10 @@ impl SessionInfo {
         );
         let table = quote_literal(&format!(".{}", quote_ident(&settings.history_table)));
         let head = quote_literal(&format!(".{}", quote_ident(&head_table::name(&settings.history_table))));
+        let backfills = quote_literal(&format!(
+            ".{}",
+            quote_ident(&head_table::beside_named(&settings.history_table, backfill_table::ENDING))
+        ));
         let head_columns = format!("'{{{}}}'", head_table::COLUMNS.join(","));
         let session = format!(
             "SELECT s.schema, to_regclass(quote_ident(s.schema) || {table}) IS NOT NULL, n.oid IS NOT NULL, \
@@ -91,7 +96,7 @@ impl SessionInfo {
              AND attname = ANY ({head_columns}) AND NOT attisdropped), \
              has_table_privilege(to_regclass(quote_ident(s.schema) || {table})::oid, 'REFERENCES'), \
              pg_catalog.row_security_active(to_regclass(quote_ident(s.schema) || {table})::oid), \
-             {timeouts}, {idle_timeout} \
+             {timeouts}, {idle_timeout}, to_regclass(quote_ident(s.schema) || {backfills}) IS NOT NULL \
              FROM (SELECT {schema} AS schema) s \
              LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.schema WHERE {condition}",
             state = state(),

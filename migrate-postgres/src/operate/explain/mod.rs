@@ -18,6 +18,7 @@ use crate::migrator::Migrator;
 use crate::migrator::snapshot::Snapshot;
 use crate::sql::quote::quote_ident;
 use catalog::Wanted;
+use migrate_core::backfill::Specification;
 use migrate_core::history::Notice;
 use migrate_core::lint::{Approved, Finding};
 use migrate_core::plan::{Action, Plan, Step};
@@ -25,7 +26,7 @@ use migrate_core::sql::TransactionMode;
 use migrate_core::sql::facts::{Facts, ObjectName};
 use migrate_core::sql::probe::{Probe, Probes};
 use migrate_core::sql::{self, LockMode, Locks, Loss, LossKind, RelationLock, Statement, TableScan};
-use migrate_core::{Script, Version};
+use migrate_core::{Payload, Script, Version};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use tokio_postgres::Client;
@@ -108,6 +109,8 @@ pub struct ExplainedStep {
     pub statements_done: usize,
     /// True if the step resumes an interrupted attempt.
     pub is_resumed: bool,
+    /// The backfill that it runs or, on a large table, begins.
+    pub backfill: Option<Specification>,
 }
 
 /// One statement of a step.
@@ -301,7 +304,11 @@ impl Explainer {
 
     fn step(&mut self, step: &Step<'_>) -> ExplainedStep {
         self.facts.search_path.clone_from(&self.search_path);
-        let script = step.script();
+        let batched = match &step.payload {
+            Some(Payload::Backfill(script)) => Some(script.in_batch("${batch}")),
+            _ => None,
+        };
+        let script = batched.as_ref().or(step.script());
         let statements = script.map(|script| self.statements(&step.name, script, step.statements_done));
         ExplainedStep {
             action: step.action,
@@ -312,6 +319,7 @@ impl Explainer {
             statements: statements.unwrap_or_default(),
             statements_done: step.statements_done,
             is_resumed: step.is_resumed,
+            backfill: batched.as_ref().and_then(Specification::of),
         }
     }
 

@@ -50,6 +50,9 @@ impl fmt::Display for ExplainedStep {
             Some(TransactionMode::Own) => f.write_str(", in transactions of its own")?,
             _ => {}
         }
+        if let Some(backfill) = &self.backfill {
+            write!(f, ", {backfill}")?;
+        }
         if self.statements_done > 0 {
             write!(f, ", resumes after {}", done(self.statements_done))?;
         }

@@ -48,6 +48,10 @@ fn notes(report: &DatabaseReport) -> Vec<String> {
         MigrationStatus::Applied { edited: true, .. } => {
             Some(format!("{} was edited after it was applied", row.name))
         }
+        MigrationStatus::Backfilling { backfill, .. } => {
+            let error = backfill.error.iter().map(|error| format!(": {error}"));
+            Some(format!("{}: {}{}", row.name, row.state, error.collect::<String>()))
+        }
         MigrationStatus::Running(running) => Some(format!("{} {running}", row.name)),
         MigrationStatus::Outdated { .. } => {
             Some(format!("{} has changed since it was applied, and will be applied again", row.name))
@@ -96,6 +100,7 @@ fn step(plan: &Explanation, step: &ExplainedStep, is_open: bool) -> Markup {
                             (name(path)) " · " (count(step.statements.len(), "statement")) ", "
                             @if step.statements_done > 0 { "resumes after " (done(step.statements_done)) ", " }
                             (committed(step.transaction))
+                            @if let Some(backfill) = &step.backfill { ", " (shown(&backfill.to_string())) }
                         }
                         None => "records only, runs nothing",
                     }

@@ -314,7 +314,7 @@ impl Migration for ReplayStep {
 
     fn up(&self) -> Payload<'_> {
         match &self.up {
-            Some(script) => Payload::Script(Cow::Borrowed(script)),
+            Some(script) => Payload::of_script(Cow::Borrowed(script)),
             None => self.source.migration().up(),
         }
     }

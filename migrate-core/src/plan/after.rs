@@ -1,0 +1,118 @@
+//! Migrations that wait for a backfill: those that say `after=`, and those that replace one.
+
+use crate::backfill::BackfillRecord;
+use crate::history::{HistoryState, Notice};
+use crate::plan::{Action, Policies, Refused, Step};
+use crate::set::Set;
+use crate::set::migration::{Migration, Payload};
+use crate::set::version::Version;
+
+/// Takes the migrations that wait for a backfill out of the steps. Those after them stay.
+///
+/// A migration whose backfill is begun by one of the steps stays, too: whether it waits is not known before
+/// that step is taken; see [`due`].
+///
+/// # Errors
+///
+/// The first migration that waits, if the policy is that none may.
+pub(crate) fn hold_back(
+    set: &Set,
+    state: &HistoryState,
+    steps: &mut Vec<Step<'_>>,
+    policies: &Policies,
+) -> Result<Vec<Notice>, Refused> {
+    let (mut stay, mut notices) = (Vec::with_capacity(steps.len()), Vec::new());
+    for step in steps.drain(..) {
+        let Some(wait) = wait(set, state, &step, &stay) else {
+            stay.push(step);
+            continue;
+        };
+        if policies.require_backfills {
+            return Err(wait.refused(&step));
+        }
+        notices.push(wait.notice(&step));
+    }
+    *steps = stay;
+    Ok(notices)
+}
+
+/// The backfill that a pending migration waits for, if it was begun and is not finished.
+pub fn waiting_for<'h>(state: &'h HistoryState, migration: &dyn Migration) -> Option<&'h BackfillRecord> {
+    let after = migration.after()?;
+    state.backfill(&after).filter(|record| !record.is_finished())
+}
+
+/// The number of steps to take before it is known whether the next one waits: the step that begins its
+/// backfill is among them.
+pub(crate) fn due(steps: &[Step<'_>]) -> usize {
+    let begins =
+        |steps: &[Step<'_>], version: &Version| steps.iter().any(|step| begins_backfill(step, version));
+    let waits =
+        |index: &usize| steps[*index].after.as_ref().is_some_and(|after| begins(&steps[..*index], after));
+    (0..steps.len()).find(waits).unwrap_or(steps.len())
+}
+
+fn begins_backfill(step: &Step<'_>, version: &Version) -> bool {
+    step.action == Action::Apply
+        && step.version == *version
+        && matches!(step.payload, Some(Payload::Backfill(_)))
+}
+
+/// The reason why a step waits.
+enum Wait<'h> {
+    /// Its backfill is not finished.
+    Unfinished(&'h BackfillRecord),
+    /// The migration with the backfill waits itself.
+    NotBegun { name: String },
+}
+
+/// The reason why a step waits, if it does; `before` has the steps that are taken before it.
+fn wait<'h>(set: &Set, state: &'h HistoryState, step: &Step<'_>, before: &[Step<'_>]) -> Option<Wait<'h>> {
+    if step.action == Action::Mark {
+        let is_active = |record: &&BackfillRecord| !record.is_ended();
+        let replaced = step.supersedes.iter().filter_map(|old| state.backfill(&old.version));
+        return replaced.filter(is_active).map(Wait::Unfinished).next();
+    }
+    let after = step.after.as_ref().filter(|_| step.action == Action::Apply)?;
+    if before.iter().any(|step| begins_backfill(step, after)) {
+        return None;
+    }
+    if let Some(record) = state.backfill(after).filter(|record| !record.is_finished()) {
+        return Some(Wait::Unfinished(record));
+    }
+    let is_applied = state.find(after).is_some() || before.iter().any(|step| step.version == *after);
+    let migration = set.find(after).filter(|_| !is_applied && !is_replaced(set, state, after))?;
+    Some(Wait::NotBegun { name: migration.name().to_owned() })
+}
+
+/// Returns true if an applied migration has replaced this version.
+fn is_replaced(set: &Set, state: &HistoryState, version: &Version) -> bool {
+    let replacing = set.iter().filter(|m| m.replaces().is_some_and(|range| range.contains(version)));
+    replacing.into_iter().any(|migration| state.find(migration.version()).is_some())
+}
+
+impl Wait<'_> {
+    fn notice(&self, step: &Step<'_>) -> Notice {
+        let (version, name) = (step.version.clone(), step.name.clone().into_owned());
+        let (backfill, status) = self.told();
+        Notice::WaitsForBackfill { version, name, backfill, status }
+    }
+
+    fn refused(&self, step: &Step<'_>) -> Refused {
+        let (version, name) = (step.version.clone(), step.name.clone().into_owned());
+        let (backfill, status) = self.told();
+        let (rows_left, eta) = match self {
+            Wait::Unfinished(record) => (Some(record.rows_left()), record.eta()),
+            Wait::NotBegun { .. } => (None, None),
+        };
+        Refused::BackfillUnfinished { version, name, backfill, status, rows_left, eta }
+    }
+
+    /// The name of the migration with the backfill, and how far that is.
+    fn told(&self) -> (String, String) {
+        match self {
+            Wait::Unfinished(record) => (record.name.clone(), record.status()),
+            Wait::NotBegun { name } => (name.clone(), "not begun".to_owned()),
+        }
+    }
+}
