@@ -104,6 +104,10 @@ pub mod rules {
     #![doc = include_str!("../docs/rules.md")]
 }
 
+pub mod scorecard {
+    #![doc = include_str!("../docs/scorecard.md")]
+}
+
 pub mod refusals {
     #![doc = include_str!("../docs/refusals.md")]
 }

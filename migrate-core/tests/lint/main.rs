@@ -9,5 +9,6 @@ mod fixes;
 mod knowledge;
 mod properties;
 mod rules;
+mod scorecard;
 mod shapes;
 mod support;

@@ -10,9 +10,29 @@ const FIXTURE: &str = include_str!("../../../tests/it/shapes/fixture.sql");
 const FURTHER: &str = include_str!("../../../tests/it/shapes/more.tsv");
 const SHAPES: &str = include_str!("../../../tests/it/shapes/shapes.tsv");
 
+/// Statements with their classes.
+pub(crate) struct Corpus {
+    /// The name of the file.
+    pub(crate) file: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) shapes: &'static str,
+}
+
+pub(crate) const CORPORA: [Corpus; 3] = [
+    Corpus { file: "shapes.tsv", title: "Common statements", shapes: SHAPES },
+    Corpus { file: "more.tsv", title: "Less common statements", shapes: FURTHER },
+    Corpus { file: "fresh.tsv", title: "Statements as teams write them", shapes: FRESH },
+];
+
+/// The classes that are scored; a finding in a statement of the last one is a false alarm.
+pub(crate) const CLASSES: [&str; 4] = ["heavy", "loss", "breaks", "light"];
+
+/// The levels of knowledge, in increasing order.
+pub(crate) const TIERS: [Tier; 3] = [Tier::Text, Tier::History, Tier::Facts];
+
 /// The knowledge beyond a statement's text.
 #[derive(Clone, Copy, Debug)]
-enum Tier {
+pub(crate) enum Tier {
     Text,
     History,
     Facts,
@@ -52,13 +72,14 @@ fn shapes(corpus: &'static str) -> impl Iterator<Item = (&'static str, &'static 
 
 /// The shapes of a class with a finding that is dangerous or worse.
 #[derive(Debug, Default)]
-struct Score {
-    flagged: usize,
-    all: usize,
-    wrong: Vec<String>,
+pub(crate) struct Score {
+    pub(crate) flagged: usize,
+    pub(crate) all: usize,
+    /// The statements that are judged wrongly, with their findings.
+    pub(crate) wrong: Vec<(&'static str, String)>,
 }
 
-fn score(corpus: &'static str, class: &str, tier: Tier) -> Score {
+pub(crate) fn score(corpus: &'static str, class: &str, tier: Tier) -> Score {
     let mut score = Score::default();
     for (_, statement) in shapes(corpus).filter(|(of, _)| *of == class) {
         let findings = tier.findings(statement);
@@ -70,7 +91,7 @@ fn score(corpus: &'static str, class: &str, tier: Tier) -> Score {
         score.all += 1;
         score.flagged += usize::from(!worst.is_empty());
         if worst.is_empty() == (class != "light") {
-            score.wrong.push(format!("{statement}: {}", worst.join("; ")));
+            score.wrong.push((statement, worst.join("; ")));
         }
     }
     score

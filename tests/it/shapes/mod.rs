@@ -1,5 +1,6 @@
 //! Statement shapes: predicted locks, scans and rewrites are compared with a real server's.
 
+mod judged;
 mod measured;
 mod volatile;
 
