@@ -133,7 +133,7 @@ pub(super) fn error(problem: &Problem) -> Value {
     let mut value = json!({ "kind": problem.kind(), "message": message, "left": left(problem.left()) });
     match problem {
         Problem::Migrate(error) => put_error(&mut value, error),
-        Problem::Rebuilding { database, error } => {
+        Problem::Rebuilding { database, error, .. } => {
             value["emptied"] = json!(database);
             put_error(&mut value, error);
         }

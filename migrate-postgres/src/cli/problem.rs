@@ -98,6 +98,8 @@ pub(crate) enum Problem {
         database: String,
         /// The error of the run.
         error: Box<Error>,
+        /// The command that resets the database again, without the program's name.
+        again: String,
     },
 
     /// The seed script failed.
@@ -110,6 +112,8 @@ pub(crate) enum Problem {
         is_rolled_back: bool,
         /// The number of steps in which the database was rebuilt.
         steps: usize,
+        /// The command that resets the database again, without the program's name.
+        again: String,
     },
 
     /// No schema is recorded.
@@ -308,7 +312,7 @@ impl Explain for Problem {
     fn state(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
         match self {
             Problem::Migrate(error) => error.state(f),
-            Problem::Rebuilding { database, error } => match error.report() {
+            Problem::Rebuilding { database, error, .. } => match error.report() {
                 Some(_) => {
                     error.state(f)?;
                     write!(f, "; {database} was emptied before it")

@@ -69,6 +69,27 @@ async fn a_reset_that_fails_behind_the_emptying_says_so() {
     assert_snapshot("reset_failed.txt", &stage.transcript(&["reset", "reset --json"]));
 }
 
+/// The database is not marked, so that the command without the options would be refused, or seed otherwise.
+#[tokio::test]
+async fn the_advice_after_a_reset_that_failed_repeats_its_options() {
+    let failing = ("0003_tags.up.sql", "CREATE TABLE tags (id nope);");
+    let stage = Stage::new(&[&TABLES[..], &[failing]].concat()).await;
+    let name = stage.database.name();
+    let advised = |line: &str| {
+        let ran = stage.run(line);
+        assert_eq!(ran.code, 7, "{ran:?}");
+        let advised =
+            ran.stderr.lines().find_map(|line| Some(line.trim_start().split_once("  # drops")?.0.to_owned()));
+        advised.unwrap_or_else(|| panic!("{ran:?}")).trim_end().replace("$DATABASE", name)
+    };
+    let line = format!("reset --confirm {name} --no-seed");
+    assert_eq!(advised(&line), format!("migrate {line}"));
+    stage.write("migrations/0003_tags.up.sql", "SELECT 1;");
+    stage.write("my seed.sql", "INSERT INTO nothing VALUES (1);");
+    let line = format!("reset --confirm {name} --seed 'my seed.sql'");
+    assert_eq!(advised(&line), format!("migrate {line}"));
+}
+
 /// Checks that need no database come before the emptying.
 #[tokio::test]
 async fn a_reset_without_the_value_of_a_placeholder_drops_nothing() {

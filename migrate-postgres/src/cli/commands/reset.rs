@@ -3,6 +3,7 @@
 use super::run::report_page;
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
+use crate::cli::invocation::quoted;
 use crate::cli::json;
 use crate::cli::page::{Page, Tone};
 use crate::cli::problem::Problem;
@@ -63,9 +64,10 @@ impl Args {
         let report = rebuilt.map_err(|error| Problem::Rebuilding {
             database: look.database.clone(),
             error: Box::new(error),
+            again: self.again(),
         })?;
         if let Some(seed) = &seed {
-            seed.run(&session, report.steps.len()).await?;
+            seed.run(&session, report.steps.len(), &self.again()).await?;
         }
         session.close().await;
         let page = Page::default().toned(format!("{} was dropped and rebuilt", look.database), Tone::Warning);
@@ -76,6 +78,15 @@ impl Args {
             page,
             json!({ "database": look.database, "report": json::report(&report), "seed": seed }),
         ))
+    }
+
+    /// The command that resets the database again.
+    fn again(&self) -> String {
+        let confirm = self.confirm.as_ref().map(|database| format!(" --confirm {}", quoted(database)));
+        let seed = self.seed.as_ref().map(|path| format!(" --seed {}", quoted(&path.to_string_lossy())));
+        let no_seed = self.no_seed.then(|| " --no-seed".to_owned());
+        let options: String = [confirm, seed, no_seed].into_iter().flatten().collect();
+        format!("reset{options}")
     }
 
     async fn mark(&self, session: &Session<'_>, look: &ResetScope) -> Result<Answer, Problem> {
@@ -131,7 +142,7 @@ impl Seed<'_> {
 
     /// Runs it in one transaction: a message of several statements is one.
     /// The database was rebuilt in so many steps.
-    async fn run(&self, session: &Session<'_>, steps: usize) -> Result<(), Problem> {
+    async fn run(&self, session: &Session<'_>, steps: usize, again: &str) -> Result<(), Problem> {
         session.batch_execute(&self.sql).await.map_err(|error| {
             let position = match error.as_db_error().and_then(|db| db.position()) {
                 Some(tokio_postgres::error::ErrorPosition::Original(position)) => Some(*position as usize),
@@ -147,7 +158,8 @@ impl Seed<'_> {
             let ends_transactions =
                 sql::split(&self.sql).statements.iter().any(|statement| statement.control().is_some());
             let is_rolled_back = error.as_db_error().is_some() && !ends_transactions;
-            Problem::Seed { place, message: crate::error::cause(&error), is_rolled_back, steps }
+            let message = crate::error::cause(&error);
+            Problem::Seed { place, message, is_rolled_back, steps, again: again.to_owned() }
         })
     }
 }

@@ -93,8 +93,8 @@ pub(super) fn after(problem: &Problem, context: &Context) -> Next {
         problem => Next::of(problem.advice(), context),
     };
     match problem {
-        Problem::Rebuilding { .. } | Problem::Seed { .. } => {
-            next.or(call("reset"), "drops and rebuilds it again")
+        Problem::Rebuilding { again, .. } | Problem::Seed { again, .. } => {
+            next.or(call(again), "drops and rebuilds it again")
         }
         Problem::NotDevelopment { database } => next
             .or(call("reset --mark-development"), "marks it, and drops nothing")

@@ -41,7 +41,7 @@ fn refuted() -> Problem {
 
 each! { is_listed, examples, Problem:
     Problem::Migrate(_) => Problem::Migrate(Error::NoSchema);
-    Problem::Rebuilding { .. } => Problem::Rebuilding { database: "app".to_owned(), error: Box::new(Error::NoSchema) };
+    Problem::Rebuilding { .. } => Problem::Rebuilding { database: "app".to_owned(), error: Box::new(Error::NoSchema), again: "reset".to_owned() };
     Problem::Refuted(_) => refuted();
     Problem::Connection(_) => Problem::Connection(ConnectionProblem::Nothing);
     Problem::Folder(_) => Problem::Folder(FolderError::NotFound { path: "db/migrations".into() });
@@ -56,7 +56,7 @@ each! { is_listed, examples, Problem:
         Problem::OtherDatabase { database: database(), confirmed: "app_dev".to_owned() };
     Problem::Subscriptions { .. } => subscriptions();
     Problem::Seed { .. } =>
-        Problem::Seed { place: " at seed.sql:3:1".to_owned(), message: "relation \"users\" does not exist".to_owned(), is_rolled_back: true, steps: 2 };
+        Problem::Seed { place: " at seed.sql:3:1".to_owned(), message: "relation \"users\" does not exist".to_owned(), is_rolled_back: true, steps: 2, again: "reset".to_owned() };
     Problem::NotKept => Problem::NotKept;
     Problem::KeptEarlier { .. } => Problem::KeptEarlier { at: "2026-11-26T22:39:02Z".to_owned() };
     Problem::Renumber(_) => Problem::Renumber(RenumberProblem::Applied { name: name() });
