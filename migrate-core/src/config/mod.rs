@@ -46,7 +46,7 @@ pub struct Config {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LintConfig {
-    /// The risk from which on a finding is an error.
+    /// The minimum risk at which a finding is an error.
     pub deny: Option<Risk>,
     /// The last migration that is not judged.
     pub since: Since,

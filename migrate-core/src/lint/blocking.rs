@@ -233,7 +233,7 @@ fn waits(lock: &RelationLock, size: Option<SizeBucket>) -> String {
     let work = match lock.scan {
         TableScan::Scan => " while all of it is read",
         TableScan::Build => " while an index is built",
-        TableScan::Rewrite => " while it is written anew",
+        TableScan::Rewrite => " while it is rewritten",
         _ => " for a moment",
     };
     format!("nobody can {use_of} {relation}{work}{note}")

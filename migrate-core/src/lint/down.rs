@@ -1,4 +1,4 @@
-//! Down scripts: they run when a release is taken back, so that only blocking and losing count.
+//! Down scripts: they run when a release is rolled back, so only blocking and data loss count.
 
 use super::loss;
 use super::rule::{Risk, family};

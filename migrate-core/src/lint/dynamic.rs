@@ -7,17 +7,17 @@ use crate::sql::statement::{
 };
 use crate::sql::{Token, TokenKind, split, tokens};
 
-/// The place of a name or a value that only the run knows.
+/// The placeholder for a name or a value that is known only at run time.
 const OPEN: &str = "\"\u{2026}\"";
 
 /// A statement that code runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Inner {
-    /// Its text, with [`OPEN`] for what is not known.
+    /// Its text, with [`OPEN`] for unknown parts.
     pub(super) text: String,
     /// Its place in the statement that runs the code.
     pub(super) span: Span,
-    /// True if a part of it is not known.
+    /// True if a part of it is unknown.
     pub(super) is_open: bool,
 }
 
@@ -160,7 +160,7 @@ fn procedural(body: &str) -> Vec<Inner> {
     found
 }
 
-/// The text that an `EXECUTE` runs: string constants joined with parts that only the run knows, or the
+/// The text that an `EXECUTE` runs: string constants joined with parts known only at run time, or the
 /// template of a `format`.
 fn executed(body: &str, expression: &[Token], span: Span) -> Option<Inner> {
     let is_end =

@@ -14,13 +14,13 @@ family! {
     DROP_TABLE = "drop-table", VeryRisky, "all",
         happens: "Deletes the table and its rows. Code that still uses it fails.",
         why: "After commit, only a backup still has them.",
-        safe: "Drop it in the contract phase, when no release uses it any more. Rename it a few days earlier, so that you can \
+        safe: "Drop it in the contract phase, when no release uses it anymore. Rename it a few days earlier, so that you can \
                bring it back.",
         silent: "The table is new.";
     DROP_COLUMN = "drop-column", VeryRisky, "all",
         happens: "Deletes the column's values, indexes and constraints. Code that still reads it fails.",
         why: "After commit, only a backup still has the values.",
-        safe: "Drop it in the contract phase, when no release uses it any more.",
+        safe: "Drop it in the contract phase, when no release uses it anymore.",
         silent: "The table or the column is new.";
     DROP_SCHEMA = "drop-schema", VeryRisky, "all",
         happens: "Deletes the schema, and with CASCADE everything in it.",
@@ -70,12 +70,12 @@ family! {
     DROP_OBJECT = "drop-object", Dangerous, "all",
         happens: "Code and queries that still use it fail.",
         why: "The database does not know what the running release calls.",
-        safe: "Drop it in the contract phase, when no release uses it any more.",
+        safe: "Drop it in the contract phase, when no release uses it anymore.",
         silent: "The object is new, or the script's phase is contract.";
     DROP_SEQUENCE = "drop-sequence", VeryRisky, "all",
         happens: "Deletes the sequence and its current value.",
         why: "A new sequence starts over and returns the same numbers a second time.",
-        safe: "Drop it in the contract phase, when no release uses it any more.",
+        safe: "Drop it in the contract phase, when no release uses it anymore.",
         silent: "The sequence is new.";
     DROP_EXTENSION = "drop-extension", VeryRisky, "all",
         happens: "Deletes the extension's types, functions and tables, and with CASCADE the columns of its types.",
@@ -85,7 +85,7 @@ family! {
     CATALOG_EDITED = "catalog-edited", VeryRisky, "all",
         happens: "The database may be damaged so that its objects cannot be used or dropped.",
         why: "The server does not check changes of its catalog, and keeps other parts of it in step only for its own commands.",
-        safe: "Use the command for it. For a value of an enum that is to go: create a new type, change the columns, drop the old type.",
+        safe: "Use the command for it. To remove a value of an enum, create a new type, change the columns, then drop the old type.",
         silent: "The table is not in pg_catalog.";
     TYPE_NARROWS = "type-narrows", VeryRisky, "all",
         happens: "Values lose what the new type cannot hold (digits, the time of day, characters), or the statement fails.",

@@ -58,7 +58,7 @@ impl Found {
 
     /// Moves it to the code that runs the statement.
     fn inside(self, span: Span) -> Found {
-        Found { span, message: format!("inside of the code, {}", self.message), ..self }
+        Found { span, message: format!("inside the code, {}", self.message), ..self }
     }
 
     /// Changes the risk.

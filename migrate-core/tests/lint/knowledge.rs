@@ -160,7 +160,7 @@ fn a_statement_inside_of_code_is_found_where_it_stands() {
     let drop = found.iter().find(|finding| finding.rule.id == "drop-table").unwrap();
     assert_eq!(
         drop.to_string(),
-        "2.sql:3:3: very-risky: inside of the code, the table users and its rows are deleted [drop-table]"
+        "2.sql:3:3: very-risky: inside the code, the table users and its rows are deleted [drop-table]"
     );
     assert_eq!(&text[drop.span.clone()], "DROP TABLE users");
 }

@@ -462,7 +462,7 @@ fn each_change_of_one_statement_is_found_at_its_own_place() {
         [
             "2.sql:2:13: dangerous: nobody can read or write t while all of it is read [check-scans]",
             "2.sql:3:3: very-risky: the column t.a and its values are gone, and with them t_a, t_u [drop-column]",
-            "2.sql:4:3: dangerous: nobody can read or write t while it is written anew [type-rewrites]",
+            "2.sql:4:3: dangerous: nobody can read or write t while it is rewritten [type-rewrites]",
         ]
     );
     let check = found.iter().find(|finding| finding.rule.id == "check-scans").unwrap();

@@ -375,7 +375,7 @@ impl Explain for Problem {
             Problem::NewName { .. } => Advice::fix("name what the migration does, for example create_users"),
             Problem::NewLayout { down: false, .. } => Advice::fix("write the migration by hand"),
             Problem::NewLayout { down: true, .. } => {
-                Advice::fix("omit `--with-down`, and revert the migration with another one")
+                Advice::fix("omit --with-down, and revert the migration with another one")
             }
             Problem::NotDevelopment { .. } => Advice::fix("mark it as a development database")
                 .or(NextStep::fix("confirm the reset with its name")),

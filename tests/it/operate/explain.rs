@@ -241,7 +241,7 @@ async fn a_plan_ends_with_what_is_lost_by_name_and_size() {
     );
     let shown = explanation.to_string();
     assert!(
-        shown.ends_with("constraint orders.orders_customer_fkey (2_lossy, line 5, goes along)"),
+        shown.ends_with("constraint orders.orders_customer_fkey (2_lossy, line 5, as a dependent)"),
         "{shown}"
     );
     assert!(

@@ -255,7 +255,7 @@ async fn not_a_number_fits_every_precision_and_a_table_may_have_any_name() {
     let found: Vec<_> = found.map(|finding| (finding.verdict, finding.found)).collect();
     let orphan =
         "5_key.sql:1: 1 row of referenced references a missing row of public.users in user_id (id: 1)";
-    let passed = "no row stands in the way (1 question asked)";
+    let passed = "no conflicting rows found (1 query)";
     assert_eq!(found, [(Verdict::Stop, orphan.to_owned()), (Verdict::Pass, passed.to_owned())]);
 }
 
@@ -275,7 +275,7 @@ async fn rows_are_not_asked_about_where_the_answer_would_say_nothing() {
     let off = Thresholds::new().probe_time(None);
     assert_eq!(about_rows("ALTER TABLE users ALTER email SET NOT NULL;", &off).await, []);
     let fine = about_rows("ALTER TABLE users ALTER name SET NOT NULL;", &Thresholds::new()).await;
-    assert_eq!(fine, [(Verdict::Pass, "no row stands in the way (1 question asked)".to_owned())]);
+    assert_eq!(fine, [(Verdict::Pass, "no conflicting rows found (1 query)".to_owned())]);
 }
 
 #[tokio::test]

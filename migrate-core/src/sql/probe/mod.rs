@@ -1,9 +1,8 @@
-//! Probes: questions about existing rows, whose answers decide if a pending statement fails.
+//! Probes: queries about existing rows that tell whether a pending statement will fail.
 //!
 //! `SET NOT NULL` fails if a row has a null, `ADD UNIQUE` if two rows are equal, a foreign key if a row has no
 //! match, a `CHECK` if a row violates it, a narrower type if a value does not fit. [`Probes`] follows the
-//! pending statements in order and returns what has to be asked for each. Nothing here asks: the result is
-//! data.
+//! pending statements in order and returns the probes of each. It runs no query: the result is data.
 
 mod find;
 mod fit;
@@ -18,7 +17,7 @@ use super::statement::{AlterActionKind, ColumnChange, LexedStatement, Name, Pars
 use super::{TokenKind, tokens};
 use std::collections::BTreeMap;
 
-/// A question about the existing rows of a table.
+/// A query about the existing rows of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Probe {
@@ -32,7 +31,7 @@ pub struct Probe {
     pub rows: FailingRows,
     /// The columns of the primary key, which name a row; empty if the table has none.
     pub key: Vec<String>,
-    /// The reason why the answer would say nothing about the time when the statement runs.
+    /// The reason why the answer may no longer hold when the statement runs.
     pub obstacle: Option<ProbeObstacle>,
 }
 
@@ -103,7 +102,7 @@ pub enum KeyPart {
     Expression(String),
 }
 
-/// The reason why existing rows say nothing about the time when the statement runs.
+/// The reason why the rows may be different when the statement runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProbeObstacle {
@@ -133,7 +132,7 @@ pub enum ProbeObstacle {
     },
 }
 
-/// Follows pending statements, and returns the probes of each.
+/// Follows pending statements and returns the probes of each.
 #[derive(Clone, Debug, Default)]
 pub struct Probes {
     /// The tables whose rows were written, with the place of the first statement that did.

@@ -110,6 +110,6 @@ impl fmt::Display for ExplainedLoss {
             write!(f, "; {size}")?;
         }
         write!(f, " ({}, line {}", self.migration, self.line)?;
-        f.write_str(if self.goes_along { ", goes along)" } else { ")" })
+        f.write_str(if self.goes_along { ", as a dependent)" } else { ")" })
     }
 }

@@ -1,6 +1,6 @@
 //! Data probes: rows that would make a pending statement fail.
 //!
-//! Each question is a transaction of its own, read-only and with a time limit, before anything is locked.
+//! Each query runs in its own read-only transaction, with a time limit, before anything is locked.
 //! Messages have counts and the keys of up to three rows, never other values.
 
 use super::finding::{Check, Verdict};
@@ -26,7 +26,7 @@ const EXAMPLES: usize = 3;
 /// The first version with `pg_input_is_valid`.
 const INPUT_IS_VALID: i32 = 16;
 
-/// Asks the probes of the pending statements.
+/// Runs the probes of the pending statements.
 pub(super) async fn check_data(
     client: &Client,
     probes: &[PlacedProbe],
@@ -37,7 +37,7 @@ pub(super) async fn check_data(
     let (Some(limit), false) = (thresholds.probe_time, probes.is_empty()) else { return Ok(()) };
     let free = ask(client, &format!("SELECT {IS_FREE}")).await?;
     if !free.first().is_some_and(|row| is_true(row, 0)) {
-        // A question that fails would end the transaction of the connection's owner.
+        // A query that fails would abort the transaction of the connection's owner.
         let found = "the rows were not checked: the connection is in a transaction";
         preflight.add(Check::Data, Verdict::Warning, found, Advice::NONE);
         return Ok(());
@@ -65,12 +65,11 @@ pub(super) async fn check_data(
         }
     }
     if passed > 0 {
-        let asked =
-            if passed == 1 { "1 question asked".to_owned() } else { format!("{passed} questions asked") };
+        let asked = if passed == 1 { "1 query".to_owned() } else { format!("{passed} queries") };
         preflight.add(
             Check::Data,
             Verdict::Pass,
-            format!("no row stands in the way ({asked})"),
+            format!("no conflicting rows found ({asked})"),
             Advice::NONE,
         );
     }
@@ -83,18 +82,18 @@ enum Answer {
     None,
     /// There are such rows; the keys of some.
     Rows { count: u64, keys: Vec<String> },
-    /// An answer would say nothing.
+    /// An answer would have no meaning.
     NotAsked(String),
     /// There is no answer.
     Failed(String),
 }
 
-/// The reason not to ask.
+/// The reason not to run a probe.
 fn unanswerable(probe: &Probe, server_version: i32) -> Option<String> {
     if let FailingRows::Misfit { limit: Limit::Input, .. } = probe.rows
         && server_version < INPUT_IS_VALID * 10_000
     {
-        return Some(format!("that takes PostgreSQL {INPUT_IS_VALID}"));
+        return Some(format!("this requires PostgreSQL {INPUT_IS_VALID}"));
     }
     Some(match probe.obstacle.as_ref()? {
         ProbeObstacle::Written { table, place } => {

@@ -70,7 +70,7 @@ impl<'s> Findings<'s> {
         format!("; {findings}: {}{denied}{accepted}", counts.join(", "))
     }
 
-    /// For people. Where nothing tells which migrations are applied, most careful findings are about statements
+    /// For people. If it is not known which migrations are applied, most careful findings are about statements
     /// that ran long ago: they are counted by rule, unless all are asked for.
     pub(super) fn page(&self, all: bool) -> Page {
         let is_full = |finding: &&Finding| {
@@ -109,7 +109,7 @@ impl<'s> Findings<'s> {
             let line = format!("{}[{}]: {found}", first.risk.word(), first.rule.id);
             page.toned(line, finding::tone(first.risk))
         });
-        page.line("--all shows each of these, and --since VERSION judges only later migrations").line("")
+        page.line("--all shows each of these; --since VERSION judges only later migrations").line("")
     }
 
     pub(super) fn json(&self) -> Vec<Value> {

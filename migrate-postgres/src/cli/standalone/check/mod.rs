@@ -41,16 +41,16 @@ pub(super) struct Args {
     /// Judge only the migrations after this one, as those of one deployment
     #[arg(long, value_name = "VERSION")]
     since: Option<String>,
-    /// Judge with these facts about the database, which `facts` has written
+    /// Use the facts about the database in this file, which `facts` has written
     #[arg(long, value_name = "FILE")]
     facts: Option<PathBuf>,
-    /// Apply these rules, too, which are off by default; `all` for all of them
+    /// Also apply these rules, which are off by default, or `all`
     #[arg(long, value_name = "RULES", value_delimiter = ',')]
     opt_in: Vec<String>,
     /// Judge for this major version of PostgreSQL, 14 to 18 [default: for all of them]
     #[arg(long, value_name = "MAJOR", value_parser = clap::value_parser!(u32).range(14..=18))]
     pg: Option<u32>,
-    /// Show each careful finding, even if nothing tells which migrations are applied
+    /// Show every careful finding in full, even if it is not known which migrations are applied
     #[arg(long, conflicts_with_all = ["format", "explain", "rules", "fix"])]
     all: bool,
     /// Refuse migrations without these scripts
@@ -65,7 +65,7 @@ pub(super) struct Args {
     /// List the rules instead
     #[arg(long, conflicts_with = "format")]
     rules: bool,
-    /// Replace the scripts after --since with their safe versions: several migrations for one
+    /// Rewrite the scripts after --since as their safe versions, which may take several migrations each
     #[arg(long, conflicts_with_all = ["format", "explain", "rules", "require", "deny"])]
     fix: bool,
     /// With --fix: show the changes, and write nothing
@@ -73,7 +73,7 @@ pub(super) struct Args {
     diff: bool,
 }
 
-/// The risk from which on findings fail the command.
+/// The minimum risk of findings that fail the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Denied {
     /// Short locks, too

@@ -14,7 +14,7 @@ pub(crate) enum RewriteProblem {
         /// The migration.
         name: String,
     },
-    /// A file of another migration has the name of a new one.
+    /// A file that belongs to no migration, or to another one, has the name of a new file.
     Exists {
         /// The path.
         path: String,
@@ -46,16 +46,13 @@ impl Explain for RewriteProblem {
                 )
             }
             RewriteProblem::Exists { path } => {
-                write!(f, "`{path}` exists, and a new file would have its name")
+                write!(f, "a new file would overwrite `{path}`")
             }
             RewriteProblem::NotAFile { path } => {
-                write!(
-                    f,
-                    "the migration of `{path}` gets another version, and `{path}` is not a file that can be moved"
-                )
+                write!(f, "the folder of a migration has to be renamed, but `{path}` in it is not a file")
             }
             RewriteProblem::Order { found, expected } => {
-                write!(f, "the new files would be read in another order: {found}; intended is {expected}")
+                write!(f, "the new files would be read in the order {found} instead of {expected}")
             }
         }
     }
