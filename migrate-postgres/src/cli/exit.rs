@@ -139,6 +139,7 @@ impl Exit {
             | Problem::Subscriptions { .. }
             | Problem::OtherDatabase { .. }
             | Problem::NewName { .. }
+            | Problem::NewFill { .. }
             | Problem::Renumber(_)
             | Problem::Rewrite(_)
             | Problem::Incomplete(_)

@@ -50,6 +50,12 @@ pub(crate) enum Problem {
         name: String,
     },
 
+    /// A column that `new --fill` can't fill.
+    NewFill {
+        /// What its options take.
+        expected: &'static str,
+    },
+
     /// A layout in which `new` creates no files.
     NewLayout {
         /// The layout's name.
@@ -153,6 +159,7 @@ impl Problem {
             Problem::Folder(_) | Problem::File { .. } => "file",
             Problem::Exists { .. } => "exists",
             Problem::NewName { .. } => "name",
+            Problem::NewFill { .. } => "fill",
             Problem::NewLayout { .. } => "layout",
             Problem::NotDevelopment { .. } => "not_development",
             Problem::NotConfirmed { .. } => "not_confirmed",
@@ -235,6 +242,7 @@ impl Explain for Problem {
             Problem::File { what, path, source } => write!(f, "can't {what} `{}`: {source}", path.display()),
             Problem::Exists { path } => write!(f, "`{}` already exists", path.display()),
             Problem::NewName { name } => write!(f, "`{name}` has no letter or digit"),
+            Problem::NewFill { expected } => f.write_str(expected),
             Problem::NewLayout { layout, down: false } => {
                 write!(f, "can't create a migration in the {layout} layout")
             }
@@ -295,6 +303,7 @@ impl Explain for Problem {
             | Problem::File { .. }
             | Problem::Exists { .. }
             | Problem::NewName { .. }
+            | Problem::NewFill { .. }
             | Problem::NewLayout { .. }
             | Problem::NotDevelopment { .. }
             | Problem::NotConfirmed { .. }
@@ -336,6 +345,7 @@ impl Explain for Problem {
             ),
             Problem::Exists { .. }
             | Problem::NewName { .. }
+            | Problem::NewFill { .. }
             | Problem::NewLayout { .. }
             | Problem::Rewrite(_) => f.write_str("; nothing was written"),
             Problem::Renumber(_) => f.write_str("; nothing was renamed"),
@@ -373,6 +383,9 @@ impl Explain for Problem {
             Problem::Folder(_) | Problem::File { .. } => Advice::NONE,
             Problem::Exists { .. } => Advice::fix("give the migration another name"),
             Problem::NewName { .. } => Advice::fix("name what the migration does, for example create_users"),
+            Problem::NewFill { .. } => {
+                Advice::fix("give the column, its type and its value, and quote them for the shell")
+            }
             Problem::NewLayout { down: false, .. } => Advice::fix("write the migration by hand"),
             Problem::NewLayout { down: true, .. } => {
                 Advice::fix("omit --with-down, and revert the migration with another one")

@@ -176,6 +176,14 @@ impl Migrator {
         self
     }
 
+    /// The time that a run spends on a backfill that one of its migrations waits for, before it leaves the rest to
+    /// [`backfill`](Migrator::backfill). The default is 10 s; zero is none. A backfill whose pace says that it takes longer is
+    /// not begun.
+    pub fn backfill_budget(mut self, budget: Duration) -> Migrator {
+        self.settings.backfills.budget = budget;
+        self
+    }
+
     /// Refuses a run while a migration waits for a backfill (`-- migrate: after=VERSION`). The default is a notice: the run
     /// succeeds, and a later one applies that migration.
     pub fn require_backfills(mut self, require: bool) -> Migrator {

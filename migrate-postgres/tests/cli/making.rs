@@ -60,6 +60,62 @@ async fn a_layout_without_down_scripts_gets_none() {
 }
 
 #[tokio::test]
+async fn a_column_is_added_and_filled_while_the_service_writes() {
+    const USERS: &str = "CREATE TABLE app_users (id bigint PRIMARY KEY, name text NOT NULL); \
+                         INSERT INTO app_users SELECT i, 'N' || i FROM generate_series(1, 5) i;";
+    for (first, text, last) in [
+        ("0001_a.up.sql", USERS.to_owned(), "0005_validate_app_users_slug.up.sql"),
+        ("20260105101500_a/migration.sql", USERS.to_owned(), ""),
+        ("V1__a.sql", USERS.to_owned(), "V5__validate_app_users_slug.sql"),
+        (
+            "0001_a.sql",
+            format!("-- +goose Up\n{USERS}\n-- +goose Down\nDROP TABLE app_users;"),
+            "0005_validate_app_users_slug.sql",
+        ),
+        ("1_a.sql", format!("-- migrate:up\n{USERS}\n-- migrate:down\n"), "5_validate_app_users_slug.sql"),
+    ] {
+        let stage = Stage::new(&[(first, &text)]).await;
+        let made = stage.done("new --fill app_users.slug --as 'lower(name)'");
+        assert!(made.stdout.contains("DROP TRIGGER app_users_slug_fill ON app_users;"), "{made:?}");
+        assert!(last.is_empty() || stage.files().iter().any(|file| file == last), "{:?}", stage.files());
+        stage.done("check");
+        let up = stage.done("up");
+        assert!(up.stdout.contains("applied 5 migrations"), "{up:?}");
+        let client = stage.database.connect().await.unwrap();
+        client
+            .batch_execute(
+                "INSERT INTO app_users VALUES (6, 'NEW'); INSERT INTO app_users VALUES (7, 'OWN', 'mine'); UPDATE app_users SET name = 'B' WHERE id = 1; \
+                 UPDATE app_users SET name = 'C', slug = 'own' WHERE id = 2;",
+            )
+            .await
+            .unwrap();
+        let sql = "SELECT string_agg(slug, ' ' ORDER BY id) FROM app_users";
+        let slugs: String = client.query_one(sql, &[]).await.unwrap().get(0);
+        assert_eq!(slugs, "b own n3 n4 n5 new mine", "{first}");
+    }
+}
+
+#[tokio::test]
+async fn what_can_not_be_filled_makes_no_file() {
+    let stage = Stage::new(&TABLES).await;
+    let before = stage.files();
+    for (options, says) in [
+        ("--fill users --as 'lower(name)'", "--fill takes a table and a column"),
+        ("--fill a.b.c.d --as 'lower(name)'", "--fill takes a table and a column"),
+        ("--fill users.slug --as 'lower(name); DROP TABLE users'", "--as takes an expression"),
+        ("--fill users.slug --as ''", "--as takes an expression"),
+        ("--fill users.slug --as '1 -- one'", "--as takes an expression"),
+        ("--fill users.slug --as 'lower(name)' --type 'text; DROP'", "--type takes the type"),
+    ] {
+        let ran = stage.run(&format!("new {options}"));
+        assert_eq!(ran.code, 5, "{ran:?}");
+        assert!(ran.stderr.contains(says), "{ran:?}");
+    }
+    assert_eq!(stage.run("new --fill users.slug").code, 2);
+    assert_eq!(stage.files(), before);
+}
+
+#[tokio::test]
 async fn a_name_without_a_letter_makes_no_file() {
     let stage = Stage::new(&TABLES).await;
     let ran = stage.run("new ../..");

@@ -1,6 +1,7 @@
 //! The program `migrate`: the same commands over a folder, and those that create and check its files.
 
 mod check;
+mod fill;
 mod name;
 mod new;
 mod renumber;

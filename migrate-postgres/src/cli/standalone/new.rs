@@ -1,5 +1,6 @@
 //! `new`.
 
+use super::fill::Fill;
 use super::stub::{self, Last, Parts, Stub};
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
@@ -24,12 +25,21 @@ use std::time::SystemTime;
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = super::unused_over_files(&["folder", "json", "color"]),
-    after_help = "Examples:\n  migrate new create_users\n  migrate new create_users --with-down --with-verify"
+    after_help = "Examples:\n  migrate new create_users\n  migrate new create_users --with-down --with-verify\n  migrate new --fill users.slug --as 'lower(name)'"
 )]
 pub(super) struct Args {
     /// What the migration does, for example create_users
-    #[arg(value_name = "NAME")]
-    name: String,
+    #[arg(value_name = "NAME", required_unless_present = "fill")]
+    name: Option<String>,
+    /// Write the migrations that add this column and fill it in batches while the service writes
+    #[arg(long, value_name = "TABLE.COLUMN", requires = "expression", conflicts_with_all = ["with_down", "with_verify"])]
+    fill: Option<String>,
+    /// The value of the column to fill, an expression over the other columns
+    #[arg(long = "as", id = "expression", value_name = "EXPRESSION", requires = "fill")]
+    expression: Option<String>,
+    /// The type of the column to fill
+    #[arg(long = "type", id = "column_type", value_name = "TYPE", default_value = "text", requires = "fill")]
+    column_type: String,
     /// Also create the down script
     #[arg(long)]
     with_down: bool,
@@ -66,20 +76,47 @@ enum EmptyVersions {
 
 impl Args {
     pub(super) fn run(&self, folder: &Path, context: &Context) -> Result<Answer, Problem> {
-        let stubs = self.stubs(folder)?;
+        let fill = self.fill()?;
+        let stubs = self.stubs(folder, fill.as_ref())?;
         for stub in &stubs {
             write(&folder.join(&stub.path), &stub.text)?;
         }
         let paths: Vec<String> =
             stubs.iter().map(|stub| folder.join(&stub.path).to_string_lossy().into_owned()).collect();
-        let next = Next::advice(if paths.len() == 1 { "write it" } else { "write them" })
-            .or(context.invocation.command("check"), "checks the folder without compiling");
+        let what = match (&fill, paths.len()) {
+            (Some(_), _) => "read them",
+            (None, 1) => "write it",
+            (None, _) => "write them",
+        };
+        let next =
+            Next::advice(what).or(context.invocation.command("check"), "checks the folder without compiling");
         let page = Page::default().lines(paths.iter().map(|path| format!("created {path}")));
-        Ok(Answer { next, ..Answer::done(page, json!({ "files": paths })) })
+        let removal = fill.as_ref().map(Fill::removal);
+        let page = match &removal {
+            Some(removal) => page
+                .line("When every running release writes the column, a migration takes the trigger away:")
+                .lines(removal.lines().map(|line| format!("  {line}"))),
+            None => page,
+        };
+        let mut data = json!({ "files": paths });
+        if let Some(removal) = removal {
+            data["later"] = json!(removal);
+        }
+        Ok(Answer { next, ..Answer::done(page, data) })
     }
 
-    fn stubs(&self, folder: &Path) -> Result<Vec<Stub>, Problem> {
-        let name = stub::name(&self.name).ok_or_else(|| Problem::NewName { name: self.name.clone() })?;
+    /// The column to fill, if there is one.
+    fn fill(&self) -> Result<Option<Fill>, Problem> {
+        let Some((column, expression)) = self.fill.as_deref().zip(self.expression.as_deref()) else {
+            return Ok(None);
+        };
+        let fill = Fill::parse(column, &self.column_type, expression);
+        fill.map(Some).map_err(|expected| Problem::NewFill { expected })
+    }
+
+    fn stubs(&self, folder: &Path, fill: Option<&Fill>) -> Result<Vec<Stub>, Problem> {
+        let given = self.name.clone().or_else(|| fill.map(Fill::name)).unwrap_or_default();
+        let name = stub::name(&given).ok_or(Problem::NewName { name: given })?;
         let files = match folder::collect(folder) {
             Err(FolderError::NotFound { .. }) => Vec::new(),
             files => files?,
@@ -100,6 +137,9 @@ impl Args {
             Some(last) => last.next(&name, SystemTime::now()),
             None => self.first_version(layout),
         };
+        if let Some(fill) = fill {
+            return filled(fill, layout, version, &name, &paths);
+        }
         let parts = Parts { down: self.with_down, verify: self.with_verify };
         let refused = |down| Problem::NewLayout { layout: layout.to_string(), down };
         if self.with_down && layout == Layout::Refinery {
@@ -126,6 +166,32 @@ impl EmptyLayout {
             EmptyLayout::Prisma => Layout::Prisma,
         }
     }
+}
+
+/// The files that add and fill a column, the first one with this version.
+fn filled(
+    fill: &Fill,
+    layout: Layout,
+    version: String,
+    name: &str,
+    paths: &[String],
+) -> Result<Vec<Stub>, Problem> {
+    let mut version = version;
+    let backfill = stub::following(&version);
+    // With Prisma, the whole name is the version.
+    let named = match layout {
+        Layout::Prisma => format!("{backfill}_fill_{name}"),
+        _ => backfill,
+    };
+    let mut files = Vec::new();
+    for step in fill.steps(name, &named, layout) {
+        let texts = (step.up, step.down, None);
+        let written = stub::files_with(layout, &version, &step.name, paths, texts);
+        let refused = || Problem::NewLayout { layout: layout.to_string(), down: false };
+        files.extend(written.ok_or_else(refused)?);
+        version = stub::following(&version);
+    }
+    Ok(files)
 }
 
 /// True if the only problem is that the folder is empty.

@@ -172,9 +172,19 @@ pub(super) fn files(
 ) -> Option<Vec<Stub>> {
     let is_halved = matches!(layout, Layout::Goose | Layout::Dbmate | Layout::Tern);
     let down = if is_halved { DOWN.replace("this file", "this half") } else { DOWN.to_owned() };
-    let up = ScriptHalf::stub(UP);
     let down = parts.down.then(|| ScriptHalf::stub(&down));
     let verify = parts.verify.then(|| ScriptHalf::stub(VERIFY).text);
+    files_with(layout, version, name, paths, (ScriptHalf::stub(UP), down, verify))
+}
+
+/// The same with these scripts: up, down and verify.
+pub(super) fn files_with(
+    layout: Layout,
+    version: &str,
+    name: &str,
+    paths: &[String],
+    (up, down, verify): (ScriptHalf, Option<ScriptHalf>, Option<String>),
+) -> Option<Vec<Stub>> {
     let file = |path: String, text: String| Stub { path, text };
     let of_parts = |up_path: String, down_path: String, verify_path: String| {
         let up = file(up_path, up.text.clone());

@@ -49,6 +49,7 @@ each! { is_listed, examples, Problem:
         Problem::File { what: "write", path: "report.html".into(), source: ErrorKind::PermissionDenied.into() };
     Problem::Exists { .. } => Problem::Exists { path: "migrations/0002_b.sql".into() };
     Problem::NewName { .. } => Problem::NewName { name: "--".to_owned() };
+    Problem::NewFill { .. } => Problem::NewFill { expected: "--as takes an expression" };
     Problem::NewLayout { .. } => Problem::NewLayout { layout: "refinery".to_owned(), down: true };
     Problem::NotDevelopment { .. } => Problem::NotDevelopment { database: database() };
     Problem::NotConfirmed { .. } => not_confirmed(false), not_confirmed(true);
