@@ -2,7 +2,8 @@
 
 use migrate_core::set::embedded::{LAZY_MIGRATION, LazyMigration, Literals, Packing};
 use migrate_core::{
-    DigestChain, Migration as _, Options, Script, Set, SqlMigration, Version, VersionOrder, sql,
+    DigestChain, FileMigration, Migration as _, Options, Script, Set, SqlMigration, Version, VersionOrder,
+    sql,
 };
 use migrate_postgres::{Migrator, testing};
 use peak_alloc::PeakAlloc;
@@ -24,14 +25,16 @@ fn embedded() -> Set {
             sql::split(&text).statements,
             Options::NONE,
         );
-        SqlMigration::new(Version::numeric(format!("{number:05}")), format!("{number:05}_step"), up)
+        let version = Version::numeric(format!("{number:05}"));
+        FileMigration::Sql(SqlMigration::new(version, format!("{number:05}_step"), up))
     });
-    let migrations: &'static [SqlMigration] = migrations.collect::<Vec<_>>().leak();
+    let migrations: &'static [FileMigration] = migrations.collect::<Vec<_>>().leak();
     let packing = Packing::of(migrations.iter());
     let literals = Literals {
         order: VersionOrder::Numeric,
-        files: migrations.iter().map(|m| m.up_script().text()).collect::<Vec<_>>().leak(),
+        files: migrations.iter().map(|m| m.up_script().unwrap().text()).collect::<Vec<_>>().leak(),
         packed: packing.bytes.leak(),
+        code: &[],
     };
     let made: Vec<LazyMigration> = migrations.iter().map(|_| LAZY_MIGRATION).collect();
     let digests = DigestChain::of(migrations.iter().map(|m| (m.version(), m.checksum())));

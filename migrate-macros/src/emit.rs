@@ -4,9 +4,9 @@ use crate::args::Setting;
 use crate::lint::Judged;
 use migrate_core::directory::Directory;
 use migrate_core::set::embedded::Packing;
-use migrate_core::{DigestChain, Migration as _, SqlMigration, VersionOrder};
+use migrate_core::{Code, DigestChain, FileMigration, Migration as _, VersionOrder};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
-use quote::quote;
+use quote::{format_ident, quote};
 use std::path::{Path, PathBuf};
 
 /// Emits an expression that consists of literals. The texts are `include_str!`, so that Cargo and the
@@ -22,10 +22,13 @@ pub(crate) fn set(
     let path = |file: &str| folder.join(file).to_str().expect("checked before").to_owned();
     let tracked = tracked.iter().map(|file| file.to_string_lossy().into_owned());
     let settings = directory.settings.iter().map(|file| path(file)).chain(tracked);
-    let migrations: Vec<&SqlMigration> = directory.migrations.iter().chain(&directory.replaced).collect();
+    let migrations: Vec<&FileMigration> = directory.migrations.iter().chain(&directory.replaced).collect();
     let count = migrations.len();
     let packing = Packing::of(migrations.into_iter());
     let files = packing.files.iter().map(|file| path(file));
+    let modules =
+        packing.code.iter().enumerate().map(|(index, code)| module(krate, index, code, &path(code.path())));
+    let functions = (0..packing.code.len()).map(|index| format_ident!("CODE_{index}"));
     let packed = Literal::byte_string(&packing.bytes);
     let digests = DigestChain::of(directory.migrations.iter().map(|m| (m.version(), m.checksum())));
     let digests = Literal::byte_string(digests.as_bytes());
@@ -42,10 +45,12 @@ pub(crate) fn set(
         #[allow(unused_imports)]
         use ::core::include_str as I;
         #(const _: &[::core::primitive::u8] = ::core::include_bytes!(#settings);)*
+        #(#modules)*
         static LITERALS: #krate::__private::Literals = #krate::__private::Literals {
             order: #krate::__private::VersionOrder::#order,
             files: &[#(I!(#files)),*],
             packed: #packed,
+            code: &[#(#krate::__private::CodeFunctions::new(&#functions)),*],
         };
         static MADE: [#krate::__private::LazyMigration; #count] = [#krate::__private::LAZY_MIGRATION; #count];
         // With every argument given, nothing is left for the default.
@@ -65,6 +70,37 @@ pub(crate) fn set(
             const { &[#(::std::borrow::Cow::Borrowed(#notices)),*] },
         ), SETTINGS)
     } }
+}
+
+/// Emits the module of a migration in Rust, and its functions as a constant.
+fn module(krate: &TokenStream, index: usize, code: &Code, path: &str) -> TokenStream {
+    let (module, constant) = (format_ident!("code_{index}"), format_ident!("CODE_{index}"));
+    let functions = [("up", true), ("down", code.has_down()), ("verify", code.has_verify())];
+    let functions = functions.map(|(name, is_there)| {
+        let name = format_ident!("{name}");
+        is_there.then(|| {
+            quote! { {
+                fn #name<'c>(context: &'c mut #krate::__private::Context<'_>) -> #krate::__private::CodeFuture<'c> {
+                    #krate::__private::boxed(#module::#name(context))
+                }
+                #name
+            } }
+        })
+    });
+    let [up, down, verify] = functions;
+    let optional = |function: Option<TokenStream>| match function {
+        Some(function) => quote!(::core::option::Option::Some(#function)),
+        None => quote!(::core::option::Option::None),
+    };
+    let (down, verify) = (optional(down), optional(verify));
+    quote! {
+        // Nothing else is public about it than what is called here.
+        #[path = #path]
+        #[allow(unreachable_pub)]
+        mod #module;
+        const #constant: #krate::__private::Functions =
+            #krate::__private::Functions { up: #up, down: #down, verify: #verify };
+    }
 }
 
 /// The approvals of the configuration as a setting, if there are any.

@@ -9,6 +9,8 @@ mod emit;
 mod expand;
 mod lint;
 mod test_attribute;
+#[cfg(test)]
+mod tokens;
 
 use proc_macro::TokenStream;
 

@@ -57,7 +57,9 @@ macro_rules! migrate {
 #[doc(hidden)]
 pub mod __private {
     use crate::Migrator;
+    pub use crate::code::{CodeFuture, Context, Functions, boxed};
     pub use crate::settings::SetSettings;
+    pub use migrate_core::CodeFunctions;
     pub use migrate_core::set::embedded::{LAZY_MIGRATION, LazyMigration, Literals};
     pub use migrate_core::{Set, VersionOrder};
     pub use migrate_macros::embed;

@@ -12,6 +12,10 @@ pub mod backfills {
     #![doc = include_str!("../docs/backfills.md")]
 }
 
+pub mod rust_migrations {
+    #![doc = include_str!("../docs/rust-migrations.md")]
+}
+
 pub mod runs {
     #![doc = include_str!("../docs/runs.md")]
 }

@@ -19,6 +19,7 @@ mod backend;
 mod backup;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod code;
 mod connection;
 #[cfg(feature = "operate")]
 mod display;
@@ -119,7 +120,7 @@ pub mod lint {
 
 /// Migrations as data, for a set that is neither embedded nor read from a folder.
 pub mod migration {
-    pub use migrate_core::{Checksum, Options, Payload, Script, SqlMigration};
+    pub use migrate_core::{Checksum, Code, CodeMigration, Options, Payload, Script, SqlMigration};
 }
 
 /// The histories of other tools, to adopt or to keep using: see [`Migrator::adopt`] and

@@ -159,11 +159,29 @@ async fn a_clients_connection_cut_at_every_message_of_own_transactions_around_a_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_connections_of_a_url_cut_at_every_message_around_rust_code() {
+    every_cut(Act::Up, Over::Url, Middle::Code).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clients_connection_cut_at_every_message_around_rust_code_on_the_way_back() {
+    every_cut(Act::Back, Over::Client, Middle::Code).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_way_to_pgbouncer_cut_at_every_message_around_rust_code() {
+    every_cut_to_pgbouncer(Middle::Code).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_way_to_pgbouncer_cut_at_every_message_of_scripts_with_transactions_of_their_own() {
+    every_cut_to_pgbouncer(Middle::Own).await;
+}
+
+async fn every_cut_to_pgbouncer(middle: Middle) {
     let server = Server::builder().setting("max_connections", "300").start().unwrap();
     let Some(bouncer) = PgBouncer::start(&server, 4).await else { return };
     let bouncer = Arc::new(bouncer);
-    let middle = Middle::Own;
     let database = server.database().await.unwrap();
     let expected: Arc<str> = undisturbed(Act::Up, &database.config(), middle).await.into();
     let counted = Stage::make_alone(&server, "counted", middle).await;

@@ -170,6 +170,16 @@ async fn a_run_over_a_pool_dropped_at_every_await_around_a_concurrent_index() {
     every_await(Over::Pool, Middle::ConcurrentIndex).await;
 }
 
+#[tokio::test]
+async fn a_run_over_a_client_dropped_at_every_await_around_rust_code() {
+    every_await(Over::Client, Middle::Code).await;
+}
+
+#[tokio::test]
+async fn a_run_over_a_pool_dropped_at_every_await_around_rust_code() {
+    every_await(Over::Pool, Middle::Code).await;
+}
+
 /// Calls that only read must not leave traces either.
 #[tokio::test]
 async fn a_look_dropped_at_every_await_leaves_no_transaction_open() {

@@ -111,3 +111,8 @@ async fn a_process_killed_at_every_message_around_a_concurrent_index() {
 async fn a_process_killed_at_every_message_of_scripts_with_transactions_of_their_own() {
     at_every_message(Middle::OwnAroundIndex).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_killed_at_every_message_around_rust_code() {
+    at_every_message(Middle::Code).await;
+}

@@ -2,7 +2,7 @@
 
 use migrate_core::Set;
 use migrate_postgres::testing::Server;
-use migrate_postgres::{AttemptOutcome, Migrator, SetPosition, Target};
+use migrate_postgres::{AttemptOutcome, Migrator, SetPosition, Target, migrate};
 use migrate_tests::history_head;
 use migrate_tests::proxy::When;
 use migrate_tests::sets::{self, Scripts};
@@ -48,11 +48,18 @@ pub(crate) enum Middle {
     Own,
     /// The script's own transactions around a statement that refuses one.
     OwnAroundIndex,
+    /// Rust code, and more of it before and behind it.
+    Code,
 }
 
 impl Middle {
-    pub(crate) const ALL: [Middle; 4] =
-        [Middle::StatementByStatement, Middle::ConcurrentIndex, Middle::Own, Middle::OwnAroundIndex];
+    pub(crate) const ALL: [Middle; 5] = [
+        Middle::StatementByStatement,
+        Middle::ConcurrentIndex,
+        Middle::Own,
+        Middle::OwnAroundIndex,
+        Middle::Code,
+    ];
 
     /// True if the scripts begin and end transactions themselves.
     fn is_own(self) -> bool {
@@ -89,6 +96,8 @@ impl Act {
             (Act::Back, Middle::Own) => ("-42,-41,-40,-6,-5,-3,-2,1,2,3,5,6,40,41,42,43", 5),
             (Act::Up, Middle::OwnAroundIndex) => ("1,2,3,5,6,40,41", 2),
             (Act::Back, Middle::OwnAroundIndex) => ("-41,-40,-6,-5,-3,-2,1,2,3,5,6,40,41", 3),
+            (Act::Up, Middle::Code) => ("1,2,3,5,6,40,41", 1),
+            (Act::Back, Middle::Code) => ("-41,-40,-6,-5,-3,-2,1,2,3,5,6,40,41", 2),
             (Act::Up, _) => ("1,2,3,5,6,40,41", 0),
             (Act::Back, _) => ("-41,-40,-6,-5,-3,-2,1,2,3,5,6,40,41", 0),
         }
@@ -110,6 +119,9 @@ pub(crate) fn set(middle: Middle) -> Set {
     if middle.is_own() {
         return own_set(middle);
     }
+    if middle == Middle::Code {
+        return CODE.set().clone().named("cuts");
+    }
     let (directive, index, no_index) = match middle {
         Middle::StatementByStatement => ("-- migrate: transaction=none\n", "", ""),
         Middle::ConcurrentIndex => (
@@ -117,7 +129,7 @@ pub(crate) fn set(middle: Middle) -> Set {
             "CREATE INDEX CONCURRENTLY things_name ON things (name);",
             "DROP INDEX CONCURRENTLY things_name;",
         ),
-        Middle::Own | Middle::OwnAroundIndex => unreachable!("they have a set of their own"),
+        Middle::Own | Middle::OwnAroundIndex | Middle::Code => unreachable!("they have a set of their own"),
     };
     let first = format!("{TABLES} {}", effect(1));
     let second = format!(
@@ -154,6 +166,9 @@ pub(crate) fn set(middle: Middle) -> Set {
         ],
     )
 }
+
+/// The same effects as those of scripts, and a count that is not idempotent.
+static CODE: Migrator = migrate!("fixtures/cut");
 
 const TABLES: &str = "CREATE TABLE effects (migration int); CREATE TABLE things (name text); \
                       CREATE TABLE counter (n int); INSERT INTO counter VALUES (0);";

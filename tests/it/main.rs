@@ -29,6 +29,7 @@ mod report;
 mod reversible;
 mod rooms;
 mod row_security;
+mod rust_code;
 mod safe_version;
 mod search_paths;
 mod session_isolation;

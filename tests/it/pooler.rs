@@ -126,6 +126,24 @@ async fn a_comparison_leaves_no_lock_and_no_setting_in_the_pool() {
     assert_eq!(client.query_one(left, &[]).await.unwrap().get::<_, i64>(0), 0);
 }
 
+/// Code in transactions and one migration without, whose statements are all unnamed.
+#[tokio::test]
+async fn code_runs_behind_a_pooler_and_leaks_nothing() {
+    let server = server();
+    let Some(bouncer) = PgBouncer::start(&server, 4).await else { return };
+    let database = server.database().await.unwrap();
+    let url = bouncer.url(database.name());
+    let before = pooled_settings(&url, 4).await;
+    assert_eq!(crate::rust_code::CODE.run(&url).await.unwrap().steps.len(), 4);
+    assert_eq!(pooled_settings(&url, 4).await, before);
+    assert!(crate::rust_code::CODE.run(&url).await.unwrap().is_noop());
+    assert_eq!(crate::rust_code::CODE.to(&url, "0001").await.unwrap().steps.len(), 3);
+    assert_eq!(pooled_settings(&url, 4).await, before);
+    let client = connect(&server.url(database.name())).await;
+    let prepared = "SELECT count(*) FROM users WHERE slug IS NOT NULL";
+    assert_eq!(client.query_one(prepared, &[]).await.unwrap().get::<_, i64>(0), 0);
+}
+
 #[tokio::test]
 async fn replicas_that_share_a_pool_apply_everything_once() {
     let server = server();

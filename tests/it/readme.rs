@@ -189,7 +189,7 @@ fn tests_named(text: &str) -> Vec<&str> {
 #[test]
 fn every_test_that_the_guarantees_name_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let sources: String = ["tests", "migrate-core", "migrate-postgres"]
+    let sources: String = ["tests", "migrate-core", "migrate-macros", "migrate-postgres"]
         .iter()
         .map(|folder| rust_files(&root.join(folder)))
         .collect();

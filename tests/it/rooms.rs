@@ -10,10 +10,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms of `migrate-core`, from the ground up.
-const CORE: [&str; 12] = [
+const CORE: [&str; 13] = [
     "display",
     "advice",
     "sql",
+    "rust",
     "set",
     "backfill",
     "directory",
@@ -26,7 +27,7 @@ const CORE: [&str; 12] = [
 ];
 
 /// The rooms of `migrate-postgres`, from the ground up.
-const POSTGRES: [&str; 19] = [
+const POSTGRES: [&str; 20] = [
     "display",
     "objects",
     "settings",
@@ -36,6 +37,7 @@ const POSTGRES: [&str; 19] = [
     "observe",
     "history",
     "lock",
+    "code",
     "execute",
     "backup",
     "backend",

@@ -34,6 +34,24 @@ impl Wired {
     }
 }
 
+/// Code in one transaction, after a script.
+static CODE: Migrator = migrate_postgres::migrate!("fixtures/wired");
+
+#[tokio::test]
+async fn code_takes_a_round_trip_for_each_call_and_two_around_them() {
+    let wired = wired().await;
+    let client = wired.client().await;
+    CODE.clone().up_to("0001").run(&client).await.unwrap();
+    wired.proxy.forget();
+    let report = CODE.run(&client).await.unwrap();
+    assert_eq!(report.steps.len(), 1);
+    let connection = wired.proxy.connection();
+    assert_unnamed(std::slice::from_ref(&connection));
+    // The end of the history, the lock, the begin, two calls, the commit, the lock again.
+    assert_eq!(connection.round_trips, 7, "{:?}", connection.sql());
+    boots_with_one_query(&CODE, &wired.proxy, &client).await;
+}
+
 /// A set that counts as applied, without the time to apply it.
 async fn applied(database: &Database, count: usize) -> Migrator {
     let set = tables(count);

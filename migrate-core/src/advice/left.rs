@@ -26,6 +26,9 @@ pub enum Left {
         /// The number of its statements.
         total: usize,
     },
+    /// The migration is Rust code that was not run in one transaction: what it committed stays, and the next run runs
+    /// it again from its beginning.
+    Code,
     /// The first steps of the run: they are committed.
     Steps {
         /// The number of finished steps.
@@ -44,6 +47,7 @@ impl Left {
             Left::Applied => "applied",
             Left::Statements { .. } => "statements",
             Left::InDoubt { .. } => "in_doubt",
+            Left::Code => "code",
             Left::Steps { .. } => "steps",
             Left::Unknown => "unknown",
         }
@@ -54,7 +58,7 @@ impl Left {
         match self {
             Left::Statements { done, total } | Left::InDoubt { done, total } => (Some(done), Some(total)),
             Left::Steps { done } => (Some(done), None),
-            Left::Nothing | Left::Applied | Left::Unknown => (None, None),
+            Left::Nothing | Left::Applied | Left::Code | Left::Unknown => (None, None),
         }
     }
 
@@ -77,6 +81,7 @@ impl fmt::Display for Left {
                 "{done} of {total} statements are done and committed; statement {} may or may not have been done",
                 done + 1
             ),
+            Left::Code => f.write_str("what its code committed stays"),
             Left::Steps { done } => write!(f, "{done} of its steps are done"),
             Left::Unknown => f.write_str("committed migrations stay"),
         }

@@ -2,7 +2,8 @@
 
 use crate::backfill;
 use crate::set::Role;
-use crate::set::migration::{Migration, Payload, SqlMigration};
+use crate::set::file_migration::FileMigration;
+use crate::set::migration::{Migration, Payload};
 use crate::set::options::{self, Header, OptionName, Options};
 use crate::set::placeholder::{BATCH, Placeholders, stray_batch};
 use crate::set::problem::{BatchFault, PlaceholderFault, Problem, ProblemKind, Problems};
@@ -91,7 +92,7 @@ pub(super) fn check_repeatable(version: &Version, up: &Script, problems: &mut Pr
 }
 
 /// Checks that each migration that waits does so for an earlier backfill.
-pub(super) fn check_after(migrations: &[SqlMigration], problems: &mut Problems) {
+pub(super) fn check_after(migrations: &[FileMigration], problems: &mut Problems) {
     for migration in migrations {
         let Some(after) = migration.after() else { continue };
         let version = after.as_written().to_owned();
@@ -107,7 +108,10 @@ pub(super) fn check_after(migrations: &[SqlMigration], problems: &mut Problems) 
             }
             Some(_) => continue,
         };
-        report(migration.up_script(), OptionName::After, fault, problems);
+        match migration.up_script() {
+            Some(up) => report(up, OptionName::After, fault, problems),
+            None => problems.push(Problem::of_file(migration.up().path(), ProblemKind::Batch(fault))),
+        }
     }
 }
 

@@ -50,6 +50,15 @@
 //! its up script. A file of goose, dbmate or tern holds both: two scripts that [know their
 //! part](crate::Script::part) of it.
 //!
+//! # Migrations in Rust
+//!
+//! An up script may be Rust code instead: `0042_slugs.rs` where scripts are numbered, `V42__slugs.rs` with Flyway's names,
+//! `up.rs` in diesel's folders, `migration.rs` in Prisma's. The file has `pub async fn up`, and may have `down` and `verify`; the
+//! down and the verify script may be SQL files beside it. Options stand in comments at its top, `// migrate: transaction=none`.
+//! Its checksum covers its tokens, without comments and formatting. A file `mod.rs` is no migration.
+//!
+//! A file of refinery's with a function `migration`, which returns SQL, is a [problem](crate::ProblemKind::OtherTool).
+//!
 //! Migrations that another one [replaces](crate::set::options) are listed separately, in
 //! [`Directory::replaced`].
 //!
@@ -65,6 +74,7 @@
 //! [left out](Reading::without_unwritten).
 
 mod batch;
+mod code;
 mod empty_script;
 mod layouts;
 mod parallel;
@@ -85,7 +95,7 @@ pub(crate) use self::layouts::marks::is_mark;
 use self::layouts::rules::Rules;
 use self::reader::Reader;
 use crate::directory::source::SourceFile;
-use crate::set::migration::SqlMigration;
+use crate::set::file_migration::FileMigration;
 use crate::set::problem::Problems;
 use crate::set::version::Version;
 use crate::set::{DEFAULT_SET, Layout, Role, Set};
@@ -111,9 +121,9 @@ pub struct Directory {
     /// The layout.
     pub layout: Layout,
     /// The migrations, in order, without those that others replace.
-    pub migrations: Vec<SqlMigration>,
+    pub migrations: Vec<FileMigration>,
     /// The migrations that others replace, in order.
-    pub replaced: Vec<SqlMigration>,
+    pub replaced: Vec<FileMigration>,
     /// The names of the placeholders that the scripts may use.
     pub placeholders: Vec<String>,
     /// Further files that were read, such as `metadata.toml`: a change to one of them changes the set.
@@ -281,7 +291,7 @@ impl Directory {
 ///     SourceFile::new("0001_users.sql", b"CREATE TABLE users (id bigint);"),
 /// ])?;
 /// assert_eq!(directory.layout, Layout::Flat);
-/// assert_eq!(directory.migrations[0].up_script().path(), "0001_users.sql");
+/// assert_eq!(directory.migrations[0].up_script().unwrap().path(), "0001_users.sql");
 ///
 /// // Beside migrations, a file that the layout's tools ignore is noted. Alone it is a problem.
 /// let problems = directory::read(vec![SourceFile::new("users.sql", b"SELECT 1")]).unwrap_err();
@@ -303,7 +313,7 @@ pub fn read(files: Vec<SourceFile>) -> Result<Directory, Problems> {
 ///
 /// let files = vec![SourceFile::new("0001_users.sql", b"CREATE TABLE ${schema}.users (id bigint);")];
 /// let directory = Reading::default().placeholders(["schema"]).read(files.clone())?;
-/// assert_eq!(directory.migrations[0].up_script().placeholders().len(), 1);
+/// assert_eq!(directory.migrations[0].up_script().unwrap().placeholders().len(), 1);
 ///
 /// let problems = Reading::default().placeholders(["region"]).read(files).unwrap_err();
 /// assert!(problems.to_string().starts_with("0001_users.sql:1:14: `${schema}`: there is no such placeholder"));

@@ -2,7 +2,7 @@
 
 /// Returns true if any layout might read a file of this name.
 pub(crate) fn may_read(path: &str) -> bool {
-    matches!(extension(path).to_ascii_lowercase().as_str(), "sql" | "toml" | "conf")
+    matches!(extension(path).to_ascii_lowercase().as_str(), "sql" | "rs" | "toml" | "conf")
 }
 
 fn extension(path: &str) -> &str {

@@ -1,15 +1,18 @@
 //! The reader: turns the files of a directory into migrations by the rules of its layout.
 
+use super::code::is_rust;
 use super::layouts::rules::{FileKind, Rules, Stray};
 use super::place::FileLocation;
 use super::script::Scripts;
 use super::settings::{self, Asked};
 use super::{Directory, MigrationFile, Note, NoteKind, Outline, Reading, batch, parallel};
 use crate::directory::source::SourceFile;
+use crate::set::code::CodeMigration;
 use crate::set::divide;
+use crate::set::file_migration::FileMigration;
 use crate::set::migration::SqlMigration;
 use crate::set::options::{self, OptionName, Replaces};
-use crate::set::problem::{Problem, ProblemKind, Problems};
+use crate::set::problem::{CodeFault, Problem, ProblemKind, Problems};
 use crate::set::script::Script;
 use crate::set::version::Version;
 use crate::set::{Layout, Role};
@@ -107,7 +110,7 @@ impl Reader<'_> {
             batch::check_after(&migrations, &mut self.problems);
         }
         if self.problems.is_empty() {
-            let (migrations, replaced) = divide(migrations, |migration: &SqlMigration| migration);
+            let (migrations, replaced) = divide(migrations, |migration: &FileMigration| migration);
             Ok(Directory {
                 layout: self.rules.layout,
                 migrations,
@@ -276,7 +279,7 @@ impl Draft {
         version: Version,
         asked: &BTreeMap<String, Asked>,
         scripts: &mut Scripts<'_>,
-    ) -> Option<SqlMigration> {
+    ) -> Option<FileMigration> {
         let problems = &mut *scripts.problems;
         for second in self.ups.iter().skip(1) {
             let other = self.ups[0].path.clone();
@@ -292,6 +295,9 @@ impl Draft {
                 let expected = expected_up(rules, role, &file.path);
                 problems.push(Problem::of_file(file.path.clone(), ProblemKind::WithoutUp { role, expected }));
             }
+        }
+        if self.ups.first().is_some_and(|up| is_rust(&up.path)) {
+            return self.read_code(version, asked, scripts);
         }
         let (up, down) = match rules.divide.filter(|_| !version.is_repeatable()) {
             Some(divide) => {
@@ -317,7 +323,34 @@ impl Draft {
         if let Some(verify) = verify {
             migration = migration.with_verify(verify);
         }
-        Some(migration)
+        Some(FileMigration::Sql(migration))
+    }
+
+    /// Builds a migration in Rust, unless it has a problem.
+    fn read_code(
+        self,
+        version: Version,
+        asked: &BTreeMap<String, Asked>,
+        scripts: &mut Scripts<'_>,
+    ) -> Option<FileMigration> {
+        let up = self.ups.into_iter().next()?;
+        if version.is_repeatable() {
+            scripts.problems.push(Problem::of_file(up.path, ProblemKind::Code(CodeFault::Repeatable)));
+            return None;
+        }
+        let read = scripts.read_code(&up);
+        let down = first_script(self.downs, Role::Down, asked, scripts);
+        let verify = first_script(self.verifies, Role::Verify, asked, scripts);
+        let (code, checksum) = read?;
+        if let Some(range) =
+            code.options().replaces.as_ref().filter(|range| !range.may_be_replaced_by(&version))
+        {
+            let (first, last) = (range.first.to_string(), range.last.to_string());
+            let kind = ProblemKind::BadRange { first, last, version: version.clone() };
+            scripts.problems.push(Problem::of_file(code.path(), kind));
+        }
+        let migration = CodeMigration::new(version, self.name?, checksum, code);
+        Some(FileMigration::Code(migration.with_scripts(down, verify)))
     }
 }
 
@@ -349,12 +382,8 @@ fn migration_files(rules: &Rules, files: &[SourceFile]) -> Vec<MigrationFile> {
 
 /// Checks that the range that a migration replaces precedes it.
 fn check_range(version: &Version, up: &Script, problems: &mut Problems) {
-    let Some(Replaces { first, last }) = &up.options().replaces else { return };
-    let of = |text: &str| Version::new(text.to_owned(), version.order());
-    if of(first) > of(last)
-        || of(last) >= *version
-        || [version, &of(first), &of(last)].iter().any(|v| v.is_repeatable())
-    {
+    let Some(range @ Replaces { first, last }) = &up.options().replaces else { return };
+    if !range.may_be_replaced_by(version) {
         let at = up.line_column(options::read_header(up.text(), Role::Up).at(OptionName::Replaces));
         let (first, last) = (first.to_string(), last.to_string());
         let kind = ProblemKind::BadRange { first, last, version: version.clone() };

@@ -287,13 +287,13 @@ impl ScriptContents {
     }
 }
 
-fn problem(path: &str, text: &str, offset: usize, kind: ProblemKind) -> Problem {
+pub(super) fn problem(path: &str, text: &str, offset: usize, kind: ProblemKind) -> Problem {
     let at = sql::line_column(text, offset);
     Problem { path: path.to_owned(), line: at.line, column: at.column, kind }
 }
 
 /// Decodes the text of a script's file and checks its size.
-fn sized_text<'a>(file: &'a SourceFile, problems: &mut Problems) -> Option<&'a str> {
+pub(super) fn sized_text<'a>(file: &'a SourceFile, problems: &mut Problems) -> Option<&'a str> {
     let text = utf_8(file, problems)?;
     if text.len() > SIZE_LIMIT {
         let kind = ProblemKind::TooLarge { length: text.len(), limit: SIZE_LIMIT };

@@ -134,6 +134,8 @@ pub struct Failure {
     pub left: Left,
     /// The steps that the run took before the failure.
     pub report: Report,
+    /// True if the migration is Rust code.
+    pub is_code: bool,
     /// The backend's error.
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -210,6 +212,7 @@ impl Failure {
             attempts: 1,
             left: Left::Nothing,
             report: Report::default(),
+            is_code: false,
             source: None,
         }
     }
@@ -274,6 +277,10 @@ impl Explain for Failure {
                 if action == Action::Revert { "the down script of " } else { "" },
                 if done == 1 { "is" } else { "are" },
                 done + 1
+            )?,
+            (Left::Code, _) => write!(
+                f,
+                "what the code of {name} committed before it stopped stays; the next run runs it again from its beginning"
             )?,
             (left @ (Left::Steps { .. } | Left::Unknown), _) => write!(f, "{left}")?,
         }
@@ -352,15 +359,23 @@ impl Failure {
         }
         // A migration that runs statement by statement already runs outside of transactions.
         let is_outside = self.left != Left::Nothing && matches!(code, "25001" | "2D000");
+        if self.is_code && matches!(code, "25001" | "2D000") && !is_outside {
+            return Advice::fix(
+                "put `// migrate: transaction=none` at the top of the file, which then runs outside of a transaction",
+            );
+        }
         if let Some(advice) = advice::find_cause(code, self.cause).filter(|_| !is_outside) {
             return advice.advice(is_revert);
         }
         if !matches!(self.action, Action::Apply | Action::Revert) {
             return Advice::fix("fix what the history's table ran into");
         }
+        if self.is_code {
+            return Advice::fix("correct the code, or fix what it ran into");
+        }
         Advice::fix(match self.left {
             Left::Nothing | Left::Steps { .. } | Left::Unknown if is_revert => "correct the down script",
-            Left::Nothing | Left::Steps { .. } | Left::Unknown => "correct the script",
+            Left::Nothing | Left::Steps { .. } | Left::Code | Left::Unknown => "correct the script",
             Left::Applied => "fix what the verify script checks, or the verify script itself",
             Left::Statements { done, total } if done == total => {
                 "fix what the verify script checks, or the verify script itself"
@@ -441,6 +456,7 @@ mod tests {
             (Left::Statements { done: 1, total: 2 }, "up", "down"),
             (Left::Statements { done: 2, total: 2 }, "up", "down"),
             (Left::InDoubt { done: 1, total: 2 }, "resolve", "resolve"),
+            (Left::Code, "up", "down"),
             (Left::Steps { done: 1 }, "up", "down"),
             (Left::Unknown, "up", "down"),
         ];

@@ -369,6 +369,11 @@ impl<'a> Activity<'a> {
         Activity::Around { name: &step.name, action: step.action }
     }
 
+    /// A migration as a whole.
+    pub fn migration(step: &'a Step<'_>) -> Activity<'a> {
+        Activity::Migration { name: &step.name, action: step.action }
+    }
+
     /// Steps that were sent together; this is the first one that is not known to be done.
     pub fn batch(step: &'a Step<'_>) -> Activity<'a> {
         Activity::Batch { name: &step.name, action: step.action }

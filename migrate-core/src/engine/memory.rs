@@ -335,6 +335,11 @@ fn apply_step(
         Some(Payload::Backfill(script)) => {
             Some(script).filter(|script| !begin_backfill(inner, set, step, script))
         }
+        // Nothing here could run code; that it was run is recorded.
+        Some(Payload::Code(code)) => {
+            inner.statements.push(format!("code of {}", code.path()));
+            None
+        }
         None => None,
     };
     if let Some(script) = script {

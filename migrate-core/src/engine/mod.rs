@@ -161,6 +161,19 @@ pub fn decide<'s>(
     Ok(decided)
 }
 
+/// Decides the steps of a run. Steps that this program lacks the code of are refused before any other is taken.
+fn decide_run<'s>(
+    plan: &dyn Plan,
+    set: &'s Set,
+    state: &HistoryState,
+    policies: &Policies,
+) -> Result<Steps<'s>, Refused> {
+    let decided = decide(plan, set, state, policies)?;
+    let missing = decided.steps.iter().filter_map(|step| Some((step.name.to_string(), step.missing_code()?)));
+    let migrations: Vec<_> = missing.map(|(name, code)| (name, code.path().to_owned())).collect();
+    if migrations.is_empty() { Ok(decided) } else { Err(Refused::CodeMissing { migrations }) }
+}
+
 /// A run in progress.
 struct Run<'r> {
     set: &'r Set,
@@ -196,7 +209,7 @@ impl Run<'_> {
             // Possibly there is nothing to do, for example if only comments were edited. Then neither the
             // lock nor write access is needed.
             let state = history.load(self.set).await?;
-            let decided = decide(self.plan, self.set, &state, &self.settings.policies)?;
+            let decided = decide_run(self.plan, self.set, &state, &self.settings.policies)?;
             if decided.steps.is_empty() {
                 return Ok(self.nothing_to_do(&state, decided));
             }
@@ -312,7 +325,7 @@ impl Run<'_> {
             }
             _ => locked.load().await?,
         };
-        let decided = decide(self.plan, self.set, &before, &self.settings.policies)?;
+        let decided = decide_run(self.plan, self.set, &before, &self.settings.policies)?;
         if decided.steps.is_empty() {
             return Ok(Turn::Ended(self.nothing_to_do(&before, decided)));
         }
@@ -465,7 +478,7 @@ mod tests {
         let Directory { migrations, layout, .. } = directory::read(FILES.map(file).to_vec()).unwrap();
         let packing = Packing::of(migrations.iter());
         let files = FILES.map(|(_, text)| text).to_vec().leak();
-        let literals = Literals { order: layout.order(), files, packed: packing.bytes.leak() };
+        let literals = Literals { order: layout.order(), files, packed: packing.bytes.leak(), code: &[] };
         let made = [LAZY_MIGRATION; FILES.len()].to_vec().leak();
         let digests = DigestChain::of(migrations.iter().map(|m| (m.version(), m.checksum())));
         let digests = digests.as_bytes().to_vec().leak();

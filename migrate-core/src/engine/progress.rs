@@ -228,7 +228,8 @@ impl<'o> Progress<'o> {
         };
         let own = part.filter(|part| part.version == interrupted.version);
         let done = own.as_ref().map_or(0, |part| part.done).max(interrupted.statements_done);
-        let step = steps.first().filter(|step| step.runs() && step.version == interrupted.version);
+        let has_statements = |step: &&Step<'_>| step.runs() && !step.is_code();
+        let step = steps.first().filter(|step| step.version == interrupted.version).filter(has_statements);
         let is_of_this_run = own.as_ref().is_some_and(|part| part.is_of_this_run);
         self.part = step.map(|step| CommittedPart::of(step, done, is_of_this_run)).or(own);
     }
@@ -257,6 +258,7 @@ impl<'o> Progress<'o> {
             version: step.version.clone(),
             name: step.name.clone().into_owned(),
             statements: step.statement_count(),
+            is_code: step.is_code(),
             took,
             attempts: std::mem::take(&mut self.attempts) + 1,
             notices: std::mem::take(&mut self.notices_said),

@@ -46,8 +46,10 @@ pub struct StepReport {
     pub version: Version,
     /// The migration's name.
     pub name: String,
-    /// The number of statements that were run.
+    /// The number of statements that were run, as far as they are known: none of Rust code.
     pub statements: usize,
+    /// True if it is Rust code.
+    pub is_code: bool,
     /// The duration, by the server's clock.
     pub took: Duration,
     /// The number of attempts, including the successful one.
@@ -66,6 +68,7 @@ impl StepReport {
             version,
             name: name.into(),
             statements: 0,
+            is_code: false,
             took: Duration::ZERO,
             attempts: 1,
             notices: 0,

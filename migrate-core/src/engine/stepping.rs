@@ -1,6 +1,6 @@
 //! The steps of a plan: taking them, and retrying them.
 
-use super::{Backoff, Progress, Settings, TELL_WAITING_EVERY, decide};
+use super::{Backoff, Progress, Settings, TELL_WAITING_EVERY, decide_run};
 use crate::advice::Cause;
 use crate::engine::error::{ApplyError, RunError};
 use crate::engine::event::Event;
@@ -108,7 +108,7 @@ impl Stepping<'_, '_> {
             }
             self.state = found;
             self.decided =
-                decide(self.plan, self.set, &self.state, &self.settings.policies).map_err(E::from)?;
+                decide_run(self.plan, self.set, &self.state, &self.settings.policies).map_err(E::from)?;
             (taken, due) = (0, plan::due(&self.decided.steps));
             progress.resume(&self.decided.steps, &self.state);
             progress.expect(self.decided.steps.len());

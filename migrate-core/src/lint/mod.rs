@@ -98,7 +98,7 @@ pub fn lint(set: &Set, options: &LintOptions) -> Result<Judgement, LintError> {
         }
         // The facts include it.
         let is_included = known.is_some_and(|known| at < known && applied >= Some(known));
-        up.iter().filter(|_| !is_included).for_each(|place| model.follow(&place.script));
+        up.iter().filter(|_| !is_included).for_each(|place| place.follow(&mut model));
         let places = up.into_iter().chain(down);
         judged.extend(places.map(|place| Judged { place, name: migration.name(), findings: None }));
     }
@@ -113,11 +113,14 @@ pub fn lint(set: &Set, options: &LintOptions) -> Result<Judgement, LintError> {
 /// The up and the down script of a migration.
 fn scripts(migration: &dyn Migration) -> [Option<Place<'_>>; 2] {
     let (version, is_verified) = (migration.version(), migration.verify().is_some());
-    let place = |script, role| Place { script, version, role, is_verified };
-    [
-        migration.up().into_script().map(|script| place(judged_as_whole(script), Role::Up)),
-        migration.down().and_then(Payload::into_script).map(|script| place(script, Role::Down)),
-    ]
+    let place = |payload, role| {
+        let (script, is_code) = match payload {
+            Payload::Script(script) | Payload::Backfill(script) => (judged_as_whole(script), false),
+            Payload::Code(code) => (Cow::Owned(code.header()), true),
+        };
+        Place { script, version, role, is_verified, is_code }
+    };
+    [Some(place(migration.up(), Role::Up)), migration.down().map(|payload| place(payload, Role::Down))]
 }
 
 /// The script of a backfill with a condition that selects all rows in place of `${batch}`, and as long as that:

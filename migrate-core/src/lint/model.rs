@@ -63,6 +63,11 @@ impl Model {
         }
     }
 
+    /// Applies code whose statements are not known: it may have changed every relation, and created others.
+    pub(super) fn follow_unknown(&mut self) {
+        self.facts.forget();
+    }
+
     /// Applies a statement.
     pub(super) fn apply(&mut self, parsed: &ParsedStatement<'_>) {
         self.facts.apply_parsed(parsed);

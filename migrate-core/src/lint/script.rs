@@ -83,9 +83,16 @@ pub(super) struct Place<'a> {
     pub(super) role: Role,
     /// True if the migration has a verify script.
     pub(super) is_verified: bool,
+    /// True if the script stands for Rust code, of which it has the header only.
+    pub(super) is_code: bool,
 }
 
 impl Place<'_> {
+    /// Applies its statements to the model.
+    pub(super) fn follow(&self, model: &mut Model) {
+        if self.is_code { model.follow_unknown() } else { model.follow(&self.script) }
+    }
+
     /// Creates a finding in the statement with this number, which starts at this byte of the script.
     pub(super) fn finding(&self, statement: Option<usize>, start: usize, found: Found) -> Finding {
         let span = start + found.span.start..start + found.span.end;
@@ -114,6 +121,10 @@ pub(super) fn judge(
     options: &LintOptions,
 ) -> Vec<Finding> {
     let script = &*place.script;
+    if place.is_code {
+        model.follow_unknown();
+        return vec![place.finding(None, 0, transactions::in_rust())];
+    }
     let (mut findings, mut blocks, mut tables) = (Vec::new(), false, Vec::new());
     let statements = script.statements();
     let is_whole = script.transaction() == TransactionMode::Block;
@@ -194,7 +205,7 @@ impl Judging<'_> {
         transaction: &mut Transaction,
         depth: usize,
     ) -> Vec<Found> {
-        let Place { script, version, role, is_verified } = self.place;
+        let Place { script, version, role, is_verified, .. } = self.place;
         let (text, locks) = (parsed.all.whole(), locks_in_use(parsed, model));
         let options = script.options();
         let (phase, is_batched) = (options.phase, options.batch.is_some());

@@ -8,7 +8,7 @@ use crate::set::options::Options;
 use crate::set::script::Script;
 use crate::sql::facts::SizeBucket;
 use crate::sql::statement::{
-    AlterActionKind as Action, InsertSource, LexedStatement, ObjectKind, QualifiedName,
+    AlterActionKind as Action, InsertSource, LexedStatement, ObjectKind, QualifiedName, Span,
     StatementKind as Kind, TransactionControl, TypeChange,
 };
 use crate::sql::{
@@ -87,6 +87,13 @@ family! {
         why: "The lock is held until commit.",
         safe: "Keep the statements after it short.",
         silent: "The lock mode does not block writes, or the table is new.";
+}
+
+/// Returns the finding about a migration in Rust.
+pub(super) fn in_rust() -> Found {
+    let message = "the statements that the Rust code sends are not checked, and what it may have changed is unknown from here on";
+    let span = Span { start: 0, end: 0 };
+    Found { rule: &DYNAMIC_SQL, risk: DYNAMIC_SQL.risk, span, subject: None, message: message.to_owned() }
 }
 
 /// The state of a transaction after the statements so far.

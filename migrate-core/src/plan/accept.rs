@@ -125,7 +125,7 @@ fn all_edited<'s, 'h>(set: &'s Set, state: &'h HistoryState) -> Vec<(&'s dyn Mig
 fn check_writing(migration: &dyn Migration, applied: &Applied) -> Result<(), Refused> {
     let up = migration.up();
     let now = up.source().map(normalized).unwrap_or_default();
-    let then = applied_text(applied, &now);
+    let then = applied_text(applied, &now).filter(|_| up.source().is_some());
     if then.as_deref().is_some_and(|then| sql::same_but_for_writing(then, &now)) {
         return Ok(());
     }

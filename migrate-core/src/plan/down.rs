@@ -246,8 +246,10 @@ pub(super) fn revert<'s>(set: &'s Set, applied: &Applied) -> Result<Step<'s>, Re
 fn kept_script(set: &Set, applied: &Applied) -> Result<Script, Refused> {
     let name = applied.name.clone();
     let text = applied.kept.as_ref().and_then(|kept| kept.down.clone());
-    let text =
-        text.ok_or_else(|| Refused::NoDown { version: applied.version.clone(), name: name.clone() })?;
+    let text = text.ok_or_else(|| match set.find(&applied.version) {
+        None if applied.checksum.is_of_code() => Refused::CodeGone { name: name.clone() },
+        _ => Refused::NoDown { version: applied.version.clone(), name: name.clone() },
+    })?;
     if !stored::is_whole(&text) {
         let problem = "a password in it was removed when it was stored".to_owned();
         return Err(Refused::KeptDown { name, problem });

@@ -3,8 +3,10 @@
 use crate::history::Notice;
 use crate::history::{Applied, Interrupted};
 use crate::set::checksum::Checksum;
+use crate::set::code::Code;
 use crate::set::digest::Digest;
 use crate::set::migration::{Migration, Payload};
+use crate::set::options::Options;
 use crate::set::script::Script;
 use crate::set::version::Version;
 use crate::sql::TransactionMode;
@@ -228,7 +230,7 @@ impl<'s> Step<'s> {
     pub(crate) fn resumed(self, interrupted: &Interrupted) -> Step<'s> {
         let done = match &self.payload {
             Some(Payload::Script(_)) => interrupted.statements_done,
-            Some(Payload::Backfill(_)) | None => 0,
+            Some(Payload::Backfill(_) | Payload::Code(_)) | None => 0,
         };
         Step { statements_done: done, is_resumed: true, ..self }
     }
@@ -257,6 +259,21 @@ impl<'s> Step<'s> {
     /// The script to run, if any.
     pub fn script(&self) -> Option<&Script> {
         self.payload.as_ref()?.script()
+    }
+
+    /// The options in the header of what it runs.
+    pub fn options(&self) -> &Options {
+        self.payload.as_ref().map_or(&Options::NONE, Payload::options)
+    }
+
+    /// True if it runs Rust code.
+    pub fn is_code(&self) -> bool {
+        self.payload.as_ref().is_some_and(|payload| payload.code().is_some())
+    }
+
+    /// The code that it would run, if this program does not contain that.
+    pub fn missing_code(&self) -> Option<&'s Code> {
+        self.payload.as_ref()?.code().filter(|code| code.functions().is_none())
     }
 
     /// True if it runs something, and does not only record.

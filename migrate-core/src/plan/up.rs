@@ -131,6 +131,8 @@ fn resume<'s>(set: &'s Set, state: &HistoryState) -> Result<Vec<Step<'s>>, Refus
     }
     let is_corrected = match &step.payload {
         Some(Payload::Script(script) | Payload::Backfill(script)) => is_corrected(interrupted, script),
+        // Code without a transaction is run again from its beginning, and so is the corrected one.
+        Some(Payload::Code(_)) => interrupted.row > 0 && interrupted.statements_done == 0,
         None => false,
     };
     if !is_corrected {

@@ -104,7 +104,12 @@ impl Rendered {
         }
         if rule.family != Family::Approvals {
             let id = rule.id;
-            let allow = format!("accept it with `-- migrate: allow={id} reason=\"…\"` above the statement");
+            let (comment, place) = if finding.path.ends_with(".rs") {
+                ("//", "at the top of the file")
+            } else {
+                ("--", "above the statement")
+            };
+            let allow = format!("accept it with `{comment} migrate: allow={id} reason=\"…\"` {place}");
             rendered.push(RenderedPart::Note, format!("{margin} = note: {allow}"));
         }
         rendered

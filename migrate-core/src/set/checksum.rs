@@ -1,5 +1,6 @@
 //! Checksums: the identity of a migration's text.
 
+use crate::rust::RustSource;
 use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
 use std::fmt;
@@ -26,6 +27,8 @@ use std::str::FromStr;
 pub enum Checksum {
     /// SHA-256 over the [`normalized`] text.
     Sha256([u8; 32]),
+    /// SHA-256 over the tokens of Rust code, without comments and formatting.
+    RustTokens([u8; 32]),
     /// sqlx's checksum: SHA-384 over the file, of which these are the first bytes.
     #[cfg(feature = "histories")]
     Sha384([u8; 32]),
@@ -43,10 +46,21 @@ impl Checksum {
         Checksum::Sha256(Sha256::digest(normalized(text).as_bytes()).into())
     }
 
+    /// Computes the checksum of Rust code from its tokens.
+    pub(crate) fn of_tokens(source: &RustSource<'_>) -> Checksum {
+        Checksum::RustTokens(Sha256::digest(source.canonical().as_bytes()).into())
+    }
+
+    /// True if it is that of a migration in Rust.
+    pub fn is_of_code(&self) -> bool {
+        matches!(self, Checksum::RustTokens(_))
+    }
+
     /// The name of the algorithm, as used in the text form.
     pub fn algorithm(&self) -> &'static str {
         match self {
             Checksum::Sha256(_) => "sha256",
+            Checksum::RustTokens(_) => "rust-sha256",
             #[cfg(feature = "histories")]
             Checksum::Sha384(_) => "sha384",
             #[cfg(feature = "histories")]
@@ -59,7 +73,7 @@ impl Checksum {
     /// The raw value.
     pub fn bytes(&self) -> &[u8] {
         match self {
-            Checksum::Sha256(bytes) => bytes,
+            Checksum::Sha256(bytes) | Checksum::RustTokens(bytes) => bytes,
             #[cfg(feature = "histories")]
             Checksum::Sha384(bytes) => bytes,
             #[cfg(feature = "histories")]
@@ -103,9 +117,10 @@ impl FromStr for Checksum {
     type Err = InvalidChecksum;
 
     fn from_str(text: &str) -> Result<Checksum, InvalidChecksum> {
-        text.strip_prefix("sha256:")
-            .and_then(hex_32)
+        let of = |prefix| text.strip_prefix(prefix).and_then(hex_32);
+        of("sha256:")
             .map(Checksum::Sha256)
+            .or_else(|| of("rust-sha256:").map(Checksum::RustTokens))
             .ok_or_else(|| InvalidChecksum(text.to_owned()))
     }
 }

@@ -1,7 +1,8 @@
 //! Migrations whose placeholders are replaced with values.
 
 use crate::set::checksum::Checksum;
-use crate::set::migration::{Migration, Payload, SqlMigration};
+use crate::set::file_migration::FileMigration;
+use crate::set::migration::{Migration, Payload};
 use crate::set::placeholder::Values;
 use crate::set::script::Script;
 use crate::set::version::Version;
@@ -21,7 +22,7 @@ pub(crate) struct Filled {
 /// The migration before its placeholders are filled.
 #[derive(Clone, Debug)]
 pub(crate) enum Base {
-    Embedded(&'static SqlMigration),
+    Embedded(&'static FileMigration),
     Owned(Arc<dyn Migration>),
 }
 
@@ -50,6 +51,7 @@ impl Filled {
             Payload::Script(script) if script.placeholders().is_empty() => Payload::Script(script),
             Payload::Backfill(script) => Payload::Backfill(Cow::Owned(script.filled(&self.values))),
             Payload::Script(script) => Payload::Script(Cow::Owned(script.filled(&self.values))),
+            code @ Payload::Code(_) => code,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Migrations: one versioned change each.
 
 use crate::set::checksum::Checksum;
+use crate::set::code::Code;
+use crate::set::options::Options;
 use crate::set::script::Script;
 use crate::set::version::Version;
 use crate::sql::TransactionMode;
@@ -53,6 +55,8 @@ pub enum Payload<'a> {
     Script(Cow<'a, Script>),
     /// SQL with `${batch}`, which runs over a table in batches: a [backfill](crate::backfill).
     Backfill(Cow<'a, Script>),
+    /// Rust code, which the program was compiled with.
+    Code(&'a Code),
 }
 
 impl<'a> Payload<'a> {
@@ -64,15 +68,16 @@ impl<'a> Payload<'a> {
     /// The same work with nothing left to choose: `${batch}` is `true`, so that a backfill runs as a whole.
     pub(crate) fn whole(self) -> Payload<'a> {
         match self {
-            Payload::Script(script) => Payload::Script(script),
             Payload::Backfill(script) => Payload::Backfill(Cow::Owned(script.in_batch("true"))),
+            whole @ (Payload::Script(_) | Payload::Code(_)) => whole,
         }
     }
 
-    /// The number of its statements, which progress and checkpoints count.
+    /// The number of its statements, which progress and checkpoints count; none of code, whose statements are not known.
     pub fn statement_count(&self) -> usize {
         match self {
             Payload::Script(script) | Payload::Backfill(script) => script.statements().len(),
+            Payload::Code(_) => 0,
         }
     }
 
@@ -80,18 +85,47 @@ impl<'a> Payload<'a> {
     pub fn transaction(&self) -> TransactionMode {
         match self {
             Payload::Script(script) | Payload::Backfill(script) => script.transaction(),
+            Payload::Code(code) => code.transaction(),
         }
     }
 
     /// True if there is nothing to run.
     pub fn is_empty(&self) -> bool {
-        self.statement_count() == 0
+        match self {
+            Payload::Script(script) | Payload::Backfill(script) => script.statements().is_empty(),
+            Payload::Code(_) => false,
+        }
+    }
+
+    /// The options in its header.
+    pub fn options(&self) -> &Options {
+        match self {
+            Payload::Script(script) | Payload::Backfill(script) => script.options(),
+            Payload::Code(code) => code.options(),
+        }
+    }
+
+    /// The file that it was read from, relative to the migration directory.
+    pub fn path(&self) -> &str {
+        match self {
+            Payload::Script(script) | Payload::Backfill(script) => script.path(),
+            Payload::Code(code) => code.path(),
+        }
+    }
+
+    /// The code, if this payload is Rust code.
+    pub fn code(&self) -> Option<&'a Code> {
+        match self {
+            Payload::Script(_) | Payload::Backfill(_) => None,
+            Payload::Code(code) => Some(code),
+        }
     }
 
     /// The text as it is written, which a checksum identifies and a history stores, if it has one.
     pub fn source(&self) -> Option<&str> {
         match self {
             Payload::Script(script) | Payload::Backfill(script) => Some(script.source()),
+            Payload::Code(_) => None,
         }
     }
 
@@ -99,6 +133,7 @@ impl<'a> Payload<'a> {
     pub fn text(&self) -> Option<&str> {
         match self {
             Payload::Script(script) | Payload::Backfill(script) => Some(script.text()),
+            Payload::Code(_) => None,
         }
     }
 
@@ -108,6 +143,7 @@ impl<'a> Payload<'a> {
             Payload::Script(script) | Payload::Backfill(script) => {
                 script.statements().iter().map(|statement| statement.text(script.text())).collect()
             }
+            Payload::Code(_) => Vec::new(),
         }
     }
 
@@ -115,6 +151,7 @@ impl<'a> Payload<'a> {
     pub fn script(&self) -> Option<&Script> {
         match self {
             Payload::Script(script) | Payload::Backfill(script) => Some(script),
+            Payload::Code(_) => None,
         }
     }
 
@@ -122,6 +159,7 @@ impl<'a> Payload<'a> {
     pub fn into_script(self) -> Option<Cow<'a, Script>> {
         match self {
             Payload::Script(script) | Payload::Backfill(script) => Some(script),
+            Payload::Code(_) => None,
         }
     }
 }
@@ -199,9 +237,7 @@ impl Migration for SqlMigration {
     }
 
     fn replaces(&self) -> Option<RangeInclusive<Version>> {
-        let range = self.up.options().replaces.as_ref()?;
-        let version = |text: &Cow<'static, str>| Version::new(text.clone(), self.version.order());
-        Some(version(&range.first)..=version(&range.last))
+        self.up.options().replaces.as_ref().map(|replaces| replaces.range(&self.version))
     }
 
     fn after(&self) -> Option<Version> {

@@ -2,9 +2,11 @@
 
 pub(crate) mod approval;
 pub mod checksum;
+pub mod code;
 pub mod digest;
 #[doc(hidden)]
 pub mod embedded;
+pub mod file_migration;
 pub(crate) mod filled;
 pub(crate) mod layout;
 pub mod migration;

@@ -6,7 +6,7 @@ use migrate_core::directory::source::SourceFile;
 use migrate_core::history::HistoryState;
 use migrate_core::plan::{Plan, Policies, Up};
 use migrate_core::set::embedded::{LAZY_MIGRATION, Literals, Packing};
-use migrate_core::{Migration, Set, SqlMigration, Version, directory};
+use migrate_core::{FileMigration, Migration, Set, Version, directory};
 
 const FILES: [(&str, &str); 6] = [
     ("1_one.sql", "SELECT 1;"),
@@ -24,13 +24,14 @@ fn read() -> Directory {
 
 /// The set that a macro would emit for a directory.
 fn embedded(directory: &Directory, folder: &'static str) -> Set {
-    let all: Vec<&SqlMigration> = directory.migrations.iter().chain(&directory.replaced).collect();
+    let all: Vec<&FileMigration> = directory.migrations.iter().chain(&directory.replaced).collect();
     let packing = Packing::of(all.iter().copied());
     let text = |path: &&str| FILES.iter().find(|(other, _)| other == path).unwrap().1;
     let literals = Literals {
         order: directory.layout.order(),
         files: packing.files.iter().map(text).collect::<Vec<_>>().leak(),
         packed: packing.bytes.leak(),
+        code: &[],
     };
     let made: Vec<_> = all.iter().map(|_| LAZY_MIGRATION).collect();
     let digests = Set::from(directory.clone()).digests().as_bytes().to_vec();

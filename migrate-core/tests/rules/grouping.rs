@@ -20,7 +20,7 @@ fn committed(script: &Script) -> (TransactionMode, String) {
 fn goose(text: &str) -> Script {
     let file = SourceFile::new("1_a.sql", text.as_bytes().to_vec());
     let read = directory::read(vec![file]).unwrap_or_else(|problems| panic!("{problems}"));
-    read.migrations[0].up_script().clone()
+    read.migrations[0].up_script().unwrap().clone()
 }
 
 #[test]

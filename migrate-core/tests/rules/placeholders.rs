@@ -12,7 +12,7 @@ fn script(text: &str) -> Script {
         .placeholders(["a", "b"])
         .read(files)
         .unwrap_or_else(|problems| panic!("{problems}"));
-    read.migrations[0].up_script().clone()
+    read.migrations[0].up_script().unwrap().clone()
 }
 
 fn values(a: &str, b: &str) -> Values {

@@ -5,9 +5,9 @@ use crate::connection::session::Session;
 use crate::error::wording::is_turned_away;
 use crate::error::{ApplyError, Error};
 use crate::execute::{
-    BegunBackfill, BlockerMonitor, Context, Halt, Mode, Preamble, RunBookkeeping, apply_statements,
-    apply_transactions, begin_backfill, check_claim, has_backfill, is_contention, is_strange, server_failure,
-    timeouts,
+    BegunBackfill, BlockerMonitor, Context, Executor, Halt, Mode, Preamble, RunBookkeeping, apply_code,
+    apply_statements, apply_transactions, begin_backfill, check_claim, has_backfill, is_contention,
+    is_strange, server_failure, timeouts,
 };
 use crate::history::HistoryCursor;
 use crate::history::backfill_table::BackfillTable;
@@ -292,8 +292,8 @@ impl Applier<'_, '_> {
             if self.holder.is_closed() {
                 return Err(ApplyError::LockLost);
             }
-            let statement_by_statement = first.commits_in_parts();
-            if statement_by_statement || has_backfill(first) {
+            let executor = Executor::of(first);
+            if !executor.is_batch() || has_backfill(first) {
                 self.prepare(first).await?;
             }
             let begun = if has_backfill(first) { self.begin_backfill(first).await? } else { None };
@@ -304,16 +304,32 @@ impl Applier<'_, '_> {
                 inspect: self.settings.inspect,
                 ..Context::new(self.client, self.session_info, self.settings, run)
             };
-            if statement_by_statement {
-                let interrupted = state.interrupted.as_ref().filter(|i| i.version == first.version);
-                let last_of_run = rest.len() == 1;
-                let monitor = &mut *self.monitor;
-                apply_statements(context, first, interrupted, last_of_run, &mut standing, progress, monitor)
+            let (last_of_run, monitor) = (rest.len() == 1, &mut *self.monitor);
+            match executor {
+                Executor::Stepwise => {
+                    let interrupted = state.interrupted.as_ref().filter(|i| i.version == first.version);
+                    apply_statements(
+                        context,
+                        first,
+                        interrupted,
+                        last_of_run,
+                        &mut standing,
+                        progress,
+                        monitor,
+                    )
                     .await?;
-                rest = &rest[1..];
-                continue;
+                    rest = &rest[1..];
+                    continue;
+                }
+                Executor::Code(code) => {
+                    let (step, mode) = ((first, code), Mode::Record);
+                    apply_code(context, step, last_of_run, mode, &mut standing, progress, monitor).await?;
+                    rest = &rest[1..];
+                    continue;
+                }
+                Executor::Batch => {}
             }
-            let alone = |step: &Step<'_>| step.commits_in_parts() || has_backfill(step);
+            let alone = |step: &Step<'_>| !Executor::of(step).is_batch() || has_backfill(step);
             let count = match &begun {
                 Some(_) => 1,
                 None => rest[1..].iter().position(alone).map_or(rest.len(), |after| after + 1),

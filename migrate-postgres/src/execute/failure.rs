@@ -24,13 +24,23 @@ pub(crate) fn server_failure(
         return failure;
     };
     let secrets = script.map(secrets_of).unwrap_or_default();
-    let code = db.code().code();
-    let clean = |text: &str| clean(text, &secrets);
-    let clean_rows = |text: &str| clean(&sql::redact_detail(code, text));
     // A context quotes no row; a line of `COPY` it does.
-    let clean_context = |text: &str| clean(&sql::redact_detail("", text));
-    let mut failure = Failure::new(step.version.clone(), step.name.clone(), step.action, clean(db.message()));
+    let clean_context = |text: &str| clean(&sql::redact_detail("", text), &secrets);
+    let mut failure = Failure::new(step.version.clone(), step.name.clone(), step.action, "");
     failure.place = place;
+    add_server_error(&mut failure, db, &secrets);
+    // The server's error itself may hold the secret; then it is left out.
+    let shows_secret =
+        said(db).any(|text| clean_context(text) != text) || failure.detail.as_deref() != db.detail();
+    failure.source = (!shows_secret).then(|| Box::new(error) as _);
+    failure
+}
+
+/// Adds what the server said to a failure.
+pub(super) fn add_server_error(failure: &mut Failure, db: &DbError, secrets: &[String]) {
+    let code = db.code().code();
+    let clean = |text: &str| clean(text, secrets);
+    failure.message = clean(db.message());
     failure.code = Some(code.to_owned());
     failure.cause = wording::cause(db);
     failure.missing_right = wording::missing_right(code, &failure.message);
@@ -40,14 +50,9 @@ pub(crate) fn server_failure(
     failure.names.column = owned(db.column());
     failure.names.data_type = owned(db.datatype());
     failure.names.constraint = owned(db.constraint());
-    failure.detail = db.detail().map(clean_rows);
+    failure.detail = db.detail().map(|text| clean(&sql::redact_detail(code, text)));
     failure.hint = db.hint().map(clean);
-    failure.context = db.where_().map(clean_context);
-    // The server's error itself may hold the secret; then it is left out.
-    let shows_secret =
-        said(db).any(|text| clean_context(text) != text) || failure.detail.as_deref() != db.detail();
-    failure.source = (!shows_secret).then(|| Box::new(error) as _);
-    failure
+    failure.context = db.where_().map(|text| clean(&sql::redact_detail("", text)));
 }
 
 /// The byte of the script where the character is that the database's encoding does not have. The server gives its bytes, and

@@ -34,6 +34,17 @@ impl Limits {
         Limits { migration, ..Limits::of_run(settings, progress) }
     }
 
+    /// The limits after some time.
+    pub(super) fn after(self, time: Duration) -> Limits {
+        let left = |limit: Duration| limit.saturating_sub(time);
+        Limits { migration: self.migration.map(left), run: self.run.map(left) }
+    }
+
+    /// The time left until the first limit.
+    pub(super) fn soonest(self) -> Option<Duration> {
+        self.first().map(|(left, _)| left)
+    }
+
     pub(super) fn is_off(self) -> bool {
         self == Limits::default()
     }
@@ -72,12 +83,17 @@ impl Limits {
 
     /// The timer of a script's statements that were sent so long ago.
     pub(super) fn timer(self, script: &Script, settings: &RunSettings, age: Duration) -> Timer {
-        let options = self.bound(script.options(), settings);
-        let timeout = options.statement_timeout.unwrap_or(settings.statement_timeout);
+        let Timer { timeout, governs, .. } = self.timer_of(script.options(), settings, age);
         // A script's own setting is not known here: then the age decides nothing.
         let sets_own = script.text().to_ascii_lowercase().contains("statement_timeout");
         let (timeout, age) = if sets_own { (Duration::MAX, Duration::MAX) } else { (timeout, age) };
-        Timer { governs: self.governs(script.options(), settings), timeout, age }
+        Timer { governs, timeout, age }
+    }
+
+    /// The timer of statements under these options that were sent so long ago.
+    pub(super) fn timer_of(self, options: &Options, settings: &RunSettings, age: Duration) -> Timer {
+        let timeout = self.bound(options, settings).statement_timeout.unwrap_or(settings.statement_timeout);
+        Timer { governs: self.governs(options, settings), timeout, age }
     }
 
     /// The limit that [`Limits::bound`] ends a statement at; none where the statement's own timeout comes first.

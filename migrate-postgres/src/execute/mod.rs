@@ -1,6 +1,7 @@
 //! The executor: the one way to the server for the scripts of steps.
 //!
-//! Steps in transaction blocks go in batches (`batch`), others are committed in parts, each with a checkpoint (`stepwise`). A run
+//! Steps in transaction blocks go in batches (`batch`), others are committed in parts, each with a checkpoint (`stepwise`), and
+//! Rust code is called by itself (`code`). A run
 //! records them in the history; a rehearsal, a test's own schema and the replay of a comparison take the same way in another
 //! [`Mode`] or look behind statements ([`Inspect`]): what is sent for a script, what the session is before and after it, and what
 //! an error of it is called is the same for all of them.
@@ -10,6 +11,8 @@ mod batch;
 pub(crate) mod blockers;
 mod carried;
 mod claims;
+mod code;
+mod executor;
 mod failure;
 mod history_error;
 mod limits;
@@ -40,8 +43,11 @@ use tokio_postgres::{Client, Row};
 
 pub(crate) use backfill::{BegunBackfill, begin_backfill, has_backfill};
 pub(crate) use batch::apply_transactions;
+use batch::around_script;
 pub(crate) use blockers::BlockerMonitor;
 pub(crate) use claims::check_claim;
+pub(crate) use code::apply_code;
+pub(crate) use executor::Executor;
 pub(crate) use failure::server_failure;
 pub(crate) use history_error::is_contention;
 pub(crate) use mode::Mode;

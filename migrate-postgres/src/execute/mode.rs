@@ -22,6 +22,17 @@ pub(crate) enum Mode<'m> {
 }
 
 impl Mode<'_> {
+    /// The same mode, for some of the steps.
+    #[cfg(any(feature = "operate", feature = "testing"))]
+    pub(super) fn again(&mut self) -> Mode<'_> {
+        match self {
+            Mode::Record => Mode::Record,
+            Mode::Begin(statements) => Mode::Begin(statements.clone()),
+            Mode::Commit => Mode::Commit,
+            Mode::RollBack(rehearsed) => Mode::RollBack(&mut **rehearsed),
+        }
+    }
+
     /// True if steps have rows in the history.
     pub(super) fn records(&self) -> bool {
         matches!(self, Mode::Record | Mode::Begin(_))
@@ -51,9 +62,9 @@ impl Mode<'_> {
 }
 
 /// Observes the rehearsal of steps.
-pub(crate) trait Rehearsed: Send {
+pub(crate) trait Rehearsed: Send + Sync {
     /// A step is begun.
-    fn began(&mut self, step: &Step<'_>, script: &Script);
+    fn began(&mut self, step: &Step<'_>, path: &str);
 
     /// Returns a setting that limits the time of what is sent next: a statement of a script with these
     /// options, or what is around it. None if no time is left.
@@ -62,4 +73,7 @@ pub(crate) trait Rehearsed: Send {
     /// Called after a statement of the script, the first being 0, with the time that it took and the rows
     /// that [`Inspect`](crate::settings::Inspect) found after it.
     fn done(&mut self, script: &Script, index: usize, took: Duration, found: Vec<SimpleQueryRow>);
+
+    /// Called after code whose statements are not known one by one.
+    fn ran(&mut self, took: Duration, found: Vec<SimpleQueryRow>);
 }

@@ -59,6 +59,8 @@ pub(super) enum At {
     Around,
     /// One or the other, or another step after it.
     Somewhere,
+    /// Its Rust code.
+    Code,
 }
 
 impl Underway<'_> {
@@ -67,6 +69,7 @@ impl Underway<'_> {
             At::Statement(number) => Activity::statement(self.step, number, pid),
             At::Around => Activity::around(self.step),
             At::Somewhere => Activity::batch(self.step),
+            At::Code => Activity::migration(self.step),
         }
     }
 }

@@ -3,7 +3,7 @@
 #[cfg(feature = "histories")]
 use crate::history::checkpoint_table;
 use crate::history::{ForeignWriter, HistoryTable, Relation};
-use crate::settings::{BackfillSettings, Inspect, LockKind, SetSettings};
+use crate::settings::{BackfillSettings, CodeValues, Inspect, LockKind, SetSettings};
 use migrate_core::engine::Settings;
 use migrate_core::lint::Risk;
 use migrate_core::plan::Policies;
@@ -39,6 +39,8 @@ pub(crate) struct RunSettings {
     pub(crate) run: Option<String>,
     /// The migrating program's name and version.
     pub(crate) program: Cow<'static, str>,
+    /// The values that the program passes to migrations in Rust.
+    pub(crate) values: CodeValues,
     /// True if the spans of statements include their text.
     #[cfg(feature = "tracing")]
     pub(crate) traces_text: bool,
@@ -88,6 +90,7 @@ impl RunSettings {
             inspect: None,
             run: None,
             program: Cow::Borrowed(chosen.program),
+            values: CodeValues::NONE,
             #[cfg(feature = "tracing")]
             traces_text: false,
             #[cfg(feature = "operate")]

@@ -7,6 +7,7 @@ use crate::settings::LockKind;
 use crate::sql::value::Value;
 use migrate_core::engine::event::Event;
 use migrate_core::lint::Risk;
+use std::any::Any;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -204,6 +205,24 @@ impl Migrator {
     /// How to hold the migration lock. The default depends on the target.
     pub fn lock(mut self, kind: LockKind) -> Migrator {
         self.settings.lock = Some(kind);
+        self
+    }
+
+    /// A value that migrations in Rust may ask for by its type, with [`Context::value`](crate::code::Context::value): a client of
+    /// another service, a key, a setting of the program. One value of each type is kept.
+    ///
+    /// ```no_run
+    /// use migrate_postgres::migrate;
+    ///
+    /// struct Region(String);
+    ///
+    /// # async fn boot() -> Result<(), migrate_postgres::Error> {
+    /// migrate!("tests/fixtures/quickstart").value(Region("eu".to_owned())).run("postgres://app@localhost/app").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn value<T: Any + Send + Sync>(mut self, value: T) -> Migrator {
+        self.settings.values.set(value);
         self
     }
 

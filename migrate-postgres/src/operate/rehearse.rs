@@ -225,11 +225,11 @@ struct Rehearsing {
 }
 
 impl Rehearsed for Rehearsing {
-    fn began(&mut self, step: &Step<'_>, script: &Script) {
+    fn began(&mut self, step: &Step<'_>, path: &str) {
         self.done.push(RehearsedStep {
             version: step.version.clone(),
             name: step.name.clone().into_owned(),
-            path: script.path().to_owned(),
+            path: path.to_owned(),
             statements: Vec::new(),
         });
     }
@@ -250,6 +250,15 @@ impl Rehearsed for Rehearsing {
         let text = sql::redact(statement.text(script.text())).into_owned();
         let (number, line) = (index + 1, statement.line());
         let done = RehearsedStatement { number, line, text, took, locks, rewritten };
+        if let Some(step) = self.done.last_mut() {
+            step.statements.push(done);
+        }
+    }
+
+    fn ran(&mut self, took: Duration, found: Vec<SimpleQueryRow>) {
+        let (locks, rewritten) = self.watch.changes(&found);
+        let text = "all statements of the Rust code".to_owned();
+        let done = RehearsedStatement { number: 1, line: 1, text, took, locks, rewritten };
         if let Some(step) = self.done.last_mut() {
             step.statements.push(done);
         }

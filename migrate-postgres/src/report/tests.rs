@@ -139,6 +139,7 @@ fn explanation(text: &str) -> Explanation {
             version: Version::numeric("1"),
             name: text.to_owned(),
             path: Some(text.to_owned()),
+            is_code: false,
             transaction: Some(TransactionMode::Block),
             statements: vec![statement(1, None), statement(2, Some(locks)), statement(3, Some(Vec::new()))],
             statements_done: 0,

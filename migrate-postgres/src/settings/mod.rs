@@ -6,6 +6,7 @@ mod backups;
 mod inspect;
 mod lock_kind;
 mod set_settings;
+mod values;
 
 pub(crate) use backfills::BackfillSettings;
 #[cfg(feature = "operate")]
@@ -13,3 +14,4 @@ pub use backups::Backups;
 pub(crate) use inspect::Inspect;
 pub use lock_kind::LockKind;
 pub use set_settings::SetSettings;
+pub(crate) use values::CodeValues;

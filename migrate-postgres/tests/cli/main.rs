@@ -5,6 +5,7 @@
 mod backing_up;
 mod backward;
 mod checking;
+mod coded;
 mod comparing;
 mod connecting;
 mod documented;

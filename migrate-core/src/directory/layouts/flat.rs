@@ -9,6 +9,7 @@
 //! Layouts whose files hold two halves use the same names, so their names are read here, too.
 
 use crate::directory::NoteKind;
+use crate::directory::code::is_rust;
 use crate::directory::layouts::flyway::{Kind, Name};
 use crate::directory::layouts::rules::{
     FileKind, FileMatch, PLAIN, Rules, Stray, VERSION_LIMIT, check_length,
@@ -24,8 +25,10 @@ pub(in crate::directory) const RULES: Rules = Rules {
     shows: |look| {
         let is_repeatable = is_repeatable(look.place);
         let is_script = || matches!(classify(look.place), FileKind::Script(..));
-        look.place.folder.is_none() && look.marks.is_none() && !is_repeatable && is_script()
+        let is_sql = !is_rust(look.place.file);
+        look.place.folder.is_none() && look.marks.is_none() && is_sql && !is_repeatable && is_script()
     },
+    hints: |place| is_rust(place.file) && matches!(classify(place), FileKind::Script(..)),
     takes: takes_repeatable,
     classify,
     ..PLAIN
@@ -48,8 +51,13 @@ pub(in crate::directory) fn repeatable(place: FileLocation<'_>, layout: Layout) 
 }
 
 /// Longer endings first: `.sql` alone is an up script.
-const ENDINGS: [(&str, Role); 4] =
-    [(".up.sql", Role::Up), (".down.sql", Role::Down), (".verify.sql", Role::Verify), (".sql", Role::Up)];
+const ENDINGS: [(&str, Role); 5] = [
+    (".up.sql", Role::Up),
+    (".down.sql", Role::Down),
+    (".verify.sql", Role::Verify),
+    (".sql", Role::Up),
+    (".rs", Role::Up),
+];
 
 fn classify(place: FileLocation<'_>) -> FileKind {
     classify_by(place, Layout::Flat, &ENDINGS)
@@ -86,14 +94,17 @@ fn classify_by(place: FileLocation<'_>, layout: Layout, endings: &[(&str, Role)]
         Layout::Dbmate => digits(stem).map(|version| Version::text(version.to_owned())),
         _ => version(stem).map(|version| Version::numeric(version.to_owned())),
     };
-    let is_plain = layout != Layout::Flat || place.file.len() == stem.len() + ".sql".len();
-    match version.and_then(|version| if is_plain { check_ending(stem) } else { Ok(()) }.map(|()| version)) {
+    let (is_rust, extension) = (is_rust(place.file), if is_rust(place.file) { ".rs" } else { ".sql" });
+    let is_plain = layout != Layout::Flat || place.file.len() == stem.len() + extension.len();
+    match version
+        .and_then(|version| if is_plain { check_ending(stem, extension) } else { Ok(()) }.map(|()| version))
+    {
         Ok(version) => FileKind::Script(version, stem.to_owned(), role),
         Err(kind) if begins_with_version(stem) => FileKind::Problem(kind),
         Err(problem) => FileKind::Stray(Stray {
             note: NoteKind::NotAMigration,
             problem,
-            is_refused_by_sqlx: layout == Layout::Flat && is_plain && stem.contains('_'),
+            is_refused_by_sqlx: layout == Layout::Flat && is_plain && !is_rust && stem.contains('_'),
         }),
     }
 }
@@ -146,10 +157,10 @@ fn version(stem: &str) -> Result<&str, ProblemKind> {
 
 /// A down script with another ending, such as `0001_users.undo.sql` or a misspelled `.dwon.sql`, must not be
 /// taken for an up script. Other words after a dot are part of the name, as for sqlx.
-fn check_ending(stem: &str) -> Result<(), ProblemKind> {
+fn check_ending(stem: &str, extension: &str) -> Result<(), ProblemKind> {
     match stem.rsplit_once('.') {
         Some((_, word)) if is_like_a_role(&word.to_ascii_lowercase()) => {
-            Err(ProblemKind::UnknownEnding { ending: format!(".{word}.sql") })
+            Err(ProblemKind::UnknownEnding { ending: format!(".{word}{extension}") })
         }
         _ => Ok(()),
     }

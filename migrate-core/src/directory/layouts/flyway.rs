@@ -13,6 +13,7 @@
 //! matches.
 
 use crate::directory::NoteKind;
+use crate::directory::code::is_rust;
 use crate::directory::layouts::refinery;
 use crate::directory::layouts::rules::{FileKind, PLAIN, Rules, Stray, VERSION_LIMIT, check_length};
 use crate::directory::place::FileLocation;
@@ -25,7 +26,10 @@ pub(in crate::directory) const RULES: Rules = Rules {
     shows: |look| {
         look.marks.is_none() && look.place.is_sql() && matches!(Name::of(look.place.file), Ok(Some(_)))
     },
-    hints: |place| place.file.ends_with(".sql.conf"),
+    hints: |place| {
+        let is_named = || matches!(Name::of(place.file), Ok(Some(_)));
+        place.file.ends_with(".sql.conf") || is_rust(place.file) && is_named()
+    },
     settle: Some(refinery::settle),
     classify,
     ..PLAIN
@@ -53,7 +57,9 @@ pub(in crate::directory) struct Name {
 impl Name {
     /// Parses a name: `None` if it is not one of Flyway's, and a problem if it nearly is.
     pub(in crate::directory) fn of(file: &str) -> Result<Option<Name>, ProblemKind> {
-        let Some(stem) = file.strip_suffix(".sql") else { return Ok(None) };
+        let Some(stem) = file.strip_suffix(".sql").or_else(|| file.strip_suffix(".rs")) else {
+            return Ok(None);
+        };
         let (stem, ending) = [".verify", ".down"]
             .into_iter()
             .find_map(|ending| Some((stem.strip_suffix(ending)?, ending)))
@@ -136,11 +142,6 @@ fn stranger(place: FileLocation<'_>) -> FileKind {
         rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()) && rest.contains("__"))
     };
     match extension {
-        "rs" if is_migration(&['V', 'U']) => other(
-            "refinery",
-            "a migration in Rust code",
-            "write what it returns as an SQL script of the same name",
-        ),
         "java" | "kt" | "class" if is_migration(&['V', 'U']) => other(
             "Flyway",
             "a migration in Java code",

@@ -15,7 +15,7 @@ use crate::set::{Layout, Role};
 pub(in crate::directory) const RULES: Rules = Rules {
     layout: Layout::Folders,
     up: Some("up.sql"),
-    shows: |look| look.place.folder.is_some() && look.place.file == "up.sql",
+    shows: |look| look.place.folder.is_some() && matches!(look.place.file, "up.sql" | "up.rs"),
     hints: |place| {
         place.folder.is_some() && matches!(place.file, "down.sql" | "verify.sql" | "metadata.toml")
     },
@@ -39,7 +39,7 @@ fn classify(place: FileLocation<'_>) -> FileKind {
     };
     let script = |role| FileKind::Script(version, folder.to_owned(), role);
     match place.file {
-        "up.sql" => script(Role::Up),
+        "up.sql" | "up.rs" => script(Role::Up),
         "down.sql" => script(Role::Down),
         "verify.sql" => script(Role::Verify),
         "metadata.toml" => FileKind::Metadata,

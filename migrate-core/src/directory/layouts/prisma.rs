@@ -17,7 +17,7 @@ pub(in crate::directory) const RULES: Rules = Rules {
     layout: Layout::Prisma,
     up: Some("migration.sql"),
     shows: |look| match look.place.folder {
-        Some(_) => look.place.file == "migration.sql",
+        Some(_) => matches!(look.place.file, "migration.sql" | "migration.rs"),
         None => look.place.file == "migration_lock.toml",
     },
     hints: |place| place.folder.is_some() && place.file == "rollback.sql",
@@ -48,7 +48,7 @@ fn classify(place: FileLocation<'_>) -> FileKind {
     }
     let script = |role| FileKind::Script(Version::text(folder.to_owned()), folder.to_owned(), role);
     match place.file {
-        "migration.sql" => script(Role::Up),
+        "migration.sql" | "migration.rs" => script(Role::Up),
         "rollback.sql" | "down.sql" => script(Role::Down),
         "verify.sql" => script(Role::Verify),
         "" => FileKind::Nothing,

@@ -156,7 +156,7 @@ fn flyways_files_are_read_in_the_order_of_their_dotted_versions_and_the_repeatab
             "R__views R__views: R__views.sql R__views.down.sql",
         ]
     );
-    assert_eq!(read.migrations[5].up_script().transaction(), TransactionMode::None);
+    assert_eq!(read.migrations[5].up_script().unwrap().transaction(), TransactionMode::None);
     assert_eq!(read.settings, ["V20260101__date.sql.conf"]);
     assert_eq!(read.notes.len(), 1);
 }
@@ -192,7 +192,7 @@ fn a_file_of_two_halves_is_two_scripts_with_the_lines_of_the_file() {
         let read = directory(&[("1_a.sql", text)]);
         assert_eq!(read.layout, layout);
         let migration = &read.migrations[0];
-        let (up, down) = (migration.up_script(), migration.down_script().unwrap());
+        let (up, down) = (migration.up_script().unwrap(), migration.down_script().unwrap());
         assert_eq!([up.text(), down.text()].concat(), text);
         assert_eq!(
             [up.options().to_string(), down.options().to_string()],
@@ -241,7 +241,7 @@ fn what_is_replaced_stands_aside() {
         ("6_d.sql", UP),
     ]);
     let names =
-        |migrations: &[SqlMigration]| migrations.iter().map(|m| m.name().to_owned()).collect::<Vec<_>>();
+        |migrations: &[FileMigration]| migrations.iter().map(|m| m.name().to_owned()).collect::<Vec<_>>();
     assert_eq!(names(&read.migrations), ["5_abc", "6_d"]);
     assert_eq!(names(&read.replaced), ["1_a", "2_b", "3_ab", "4_c"]);
     let set = Set::from(read);
@@ -286,7 +286,7 @@ fn a_mark_that_asks_for_what_is_so_anyway_changes_nothing() {
         ["-- migrate:up transaction:true\nSELECT 1;\n", "-- +goose ENVSUB OFF\n-- +goose Up\nSELECT 1;\n"]
     {
         let read = directory(&[("1_a.sql", text)]);
-        assert_eq!(read.migrations[0].up_script().options().transaction, None, "{text}");
+        assert_eq!(read.migrations[0].up_script().unwrap().options().transaction, None, "{text}");
         assert!(read.notes.is_empty(), "{text}");
     }
     let on = outcome(&[("1_a.sql", "-- +goose ENVSUB ON\n-- +goose Up\nSELECT 1;\n")]);

@@ -26,8 +26,8 @@ fn problems(files: Files<'_>) -> Vec<String> {
 
 /// Each migration as `version name: up down verify`.
 fn summary(directory: &Directory) -> Vec<String> {
-    let describe = |m: &SqlMigration| {
-        let scripts = [Some(m.up_script()), m.down_script(), m.verify_script()];
+    let describe = |m: &FileMigration| {
+        let scripts = [m.up_script(), m.down_script(), m.verify_script()];
         let paths: Vec<_> = scripts.into_iter().flatten().map(Script::path).collect();
         format!("{} {}: {}", m.version(), m.name(), paths.join(" "))
     };

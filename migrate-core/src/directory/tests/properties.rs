@@ -46,7 +46,7 @@ proptest! {
         let all = || read.migrations.iter().chain(&read.replaced);
         let mut read_paths = BTreeSet::new();
         for migration in all() {
-            let scripts = [Some(migration.up_script()), migration.down_script(), migration.verify_script()];
+            let scripts = [migration.up_script(), migration.down_script(), migration.verify_script()];
             read_paths.extend(scripts.into_iter().flatten().map(Script::path));
         }
         read_paths.extend(read.settings.iter().map(String::as_str));
@@ -82,7 +82,7 @@ proptest! {
         let text = format!("-- +goose Up\n{}", lines.join("\n"));
         let Ok(read) = super::read(vec![SourceFile::new("1_a.sql", text.clone().into_bytes())]) else { return Ok(()) };
         let migration = &read.migrations[0];
-        let halves = [Some(migration.up_script()), migration.down_script()];
+        let halves = [migration.up_script(), migration.down_script()];
         for half in halves.into_iter().flatten() {
             let (start, _) = half.part().unwrap();
             prop_assert_eq!(&text[start..start + half.text().len()], half.text());

@@ -17,10 +17,10 @@ fn metadata_gives_the_transaction_mode_of_the_up_and_the_down_script() {
             ("2_b/up.sql", UP),
         ]);
         let [first, second] = &read.migrations[..] else { panic!("{read:?}") };
-        assert_eq!(first.up_script().options().transaction, Some(mode));
+        assert_eq!(first.up_script().unwrap().options().transaction, Some(mode));
         assert_eq!(first.down_script().unwrap().options().transaction, Some(mode));
         assert_eq!(first.verify_script().unwrap().options().transaction, None);
-        assert_eq!(second.up_script().options().transaction, None);
+        assert_eq!(second.up_script().unwrap().options().transaction, None);
         assert_eq!(read.settings, ["1_a/metadata.toml"]);
     }
 }
@@ -33,7 +33,7 @@ fn the_header_of_each_script_is_its_own() {
         ("1_a.verify.sql", "-- migrate: statement_timeout=1min\nSELECT true;"),
     ]);
     let migration = &read.migrations[0];
-    assert_eq!(migration.up_script().options().to_string(), "lock_timeout=5s phase=contract");
+    assert_eq!(migration.up_script().unwrap().options().to_string(), "lock_timeout=5s phase=contract");
     let down = migration.down_script().unwrap();
     assert_eq!(down.options().to_string(), "statement_timeout=0 transaction=none");
     assert_eq!(down.transaction(), TransactionMode::None);
@@ -49,7 +49,7 @@ fn a_script_of_comments_does_nothing_and_is_noted() {
     ] {
         let read = directory(files);
         let [only] = &read.migrations[..] else { panic!("{read:?}") };
-        let scripts = [Some(only.up_script()), only.down_script(), only.verify_script()];
+        let scripts = [only.up_script(), only.down_script(), only.verify_script()];
         for script in scripts.map(Option::unwrap) {
             assert_eq!((script.text(), script.statements().len()), (no_op, 0));
             assert_eq!(script.transaction(), TransactionMode::Block);
@@ -65,7 +65,7 @@ fn a_script_of_comments_does_nothing_and_is_noted() {
         ["-- +goose Up\n-- no-op", "-- no-op\n-- migrate:up", "-- no-op\n---- create above / drop below ----"]
     {
         let read = directory(&[("1_a.sql", text)]);
-        assert!(read.migrations[0].up_script().statements().is_empty(), "{text}");
+        assert!(read.migrations[0].up_script().unwrap().statements().is_empty(), "{text}");
         assert_eq!(read.notes.len(), 1, "{text}");
     }
 }
@@ -94,7 +94,7 @@ fn each_tool_has_its_own_word_for_a_script_without_a_transaction() {
     for (text, expected) in [(goose, [None, None]), (dbmate, [Block, None]), (tern, [None, Block])] {
         let read = directory(&[("1_a.sql", text)]);
         let migration = &read.migrations[0];
-        let scripts = [migration.up_script(), migration.down_script().unwrap()];
+        let scripts = [migration.up_script().unwrap(), migration.down_script().unwrap()];
         assert_eq!(scripts.map(Script::transaction), expected, "{text}");
     }
 }
@@ -103,19 +103,19 @@ fn each_tool_has_its_own_word_for_a_script_without_a_transaction() {
 fn a_static_text_is_borrowed_and_an_owned_one_is_moved() {
     let file = SourceFile::new("1_a.sql", UP.as_bytes());
     let read = super::read(vec![file]).unwrap();
-    assert_eq!(read.migrations[0].up_script().text().as_ptr(), UP.as_ptr());
+    assert_eq!(read.migrations[0].up_script().unwrap().text().as_ptr(), UP.as_ptr());
 }
 
 #[test]
 fn a_script_that_refuses_a_transaction_runs_without_one_unless_it_says_otherwise() {
     let read = directory(&[("1_a.sql", "SET lock_timeout = 0; VACUUM t;"), ("2_b.sql", "SELECT 'VACUUM';")]);
-    let modes: Vec<_> = read.migrations.iter().map(|m| m.up_script().transaction()).collect();
+    let modes: Vec<_> = read.migrations.iter().map(|m| m.up_script().unwrap().transaction()).collect();
     assert_eq!(modes, [TransactionMode::None, TransactionMode::Block]);
 }
 
 #[test]
 fn a_script_with_transactions_of_its_own_is_committed_as_it_says() {
-    let mode = |text: &str| directory(&[("1_a.sql", text)]).migrations[0].up_script().transaction();
+    let mode = |text: &str| directory(&[("1_a.sql", text)]).migrations[0].up_script().unwrap().transaction();
     for (text, expected) in [
         ("-- why\nBEGIN; CREATE TABLE t (); COMMIT; -- done", TransactionMode::Block),
         ("SET search_path = app; BEGIN; CREATE TABLE t (); END;", TransactionMode::Block),
@@ -152,7 +152,7 @@ fn text_that_looks_like_options_is_let_be_inside_a_statement() {
 fn flyways_settings_of_a_script_are_known_and_those_that_would_be_ignored_are_refused() {
     let outcome = |setting: &str| {
         let files = sources(&[("V1__a.sql", UP), ("V1__a.sql.conf", setting)]);
-        read(files).map(|read| read.migrations[0].up_script().transaction()).map_err(|problems| {
+        read(files).map(|read| read.migrations[0].up_script().unwrap().transaction()).map_err(|problems| {
             assert_eq!(problems.len(), 1, "{problems}");
             problems.to_string()
         })

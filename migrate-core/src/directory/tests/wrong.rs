@@ -311,6 +311,37 @@ pub(super) const WRONG: &[(&str, Files<'_>)] = &[
             ("6_d.sql", "-- migrate: after=7\nSELECT 1;"),
         ],
     ),
+    (
+        "bad migrations in Rust",
+        &[
+            ("1_private.rs", "async fn up(context: &mut Context<'_>) -> Result {}"),
+            ("2_blocking.rs", "// A comment.\npub fn up() {}\npub async fn down() {}\nasync fn verify() {}"),
+            ("3_none.rs", "pub async fn apply() {}\nmod m { pub async fn up() {} }"),
+            (
+                "4_refinery.rs",
+                "use barrel::migration;\n\npub fn migration() -> String {\n    String::new()\n}",
+            ),
+            ("5_open.rs", "pub async fn up() { \"a\\\"b }"),
+            ("6_brackets.rs", "pub async fn up() { (] }"),
+            (
+                "7_options.rs",
+                "// migrate: transaction=some lock=5s\npub async fn up() {}\n// migrate: transaction=none",
+            ),
+            ("13_batch.rs", "// migrate: batch=users(id) rows=5\npub async fn up() {}"),
+            ("14_after.rs", "// migrate: after=12\npub async fn up() {}"),
+            ("8_block.rs", "/* migrate: transaction=none */\npub async fn up() {}"),
+            ("9_range.rs", "// migrate: replaces=9..10\npub async fn up() {}"),
+            ("10-dash.rs", "pub async fn up() {}"),
+            ("11_role.down.rs", "pub async fn down() {}"),
+            ("12_twice.rs", "pub async fn up() {}"),
+            ("12_twice.sql", UP),
+        ],
+    ),
+    ("a repeatable migration in Rust", &[("1_a.sql", UP), ("R__views.rs", "pub async fn up() {}")]),
+    (
+        "a directory of refinery's with code only",
+        &[("V1__a.rs", "pub fn migration() -> String {}"), ("mod.rs", "")],
+    ),
     ("a repeatable folder of Prisma's", &[("0_init/migration.sql", UP), ("R__views/migration.sql", UP)]),
     (
         "bad metadata",

@@ -156,14 +156,16 @@ fn pending<'s>(set: &'s Set, options: &LintOptions) -> Vec<(&'s dyn Migration, M
         if known == Some(at) {
             model = Model::of_facts(options);
         }
-        let Some(script) = migration.up().into_script() else { continue };
         if applied.is_none_or(|applied| at <= applied) {
             model.settle();
         }
         if applied.is_none_or(|applied| at >= applied) {
             pending.push((migration, model.clone()));
         }
-        model.follow(&script);
+        match migration.up().into_script() {
+            Some(script) => model.follow(&script),
+            None => model.follow_unknown(),
+        }
     }
     pending
 }

@@ -67,6 +67,15 @@ impl Explain for Refused {
             Refused::NoDown { name, .. } => {
                 write!(f, "migration {name} can't be reverted: it has no down script")
             }
+            Refused::CodeMissing { migrations } => {
+                let (is, has) = if migrations.len() == 1 { ("is", "it") } else { ("are", "them") };
+                let names: Vec<String> = migrations.iter().map(|(name, path)| format!("{name} ({path})")).collect();
+                write!(f, "{} {is} Rust code, and this program was not compiled with {has}", names.join(", "))
+            }
+            Refused::CodeGone { name } => write!(
+                f,
+                "migration {name} can't be reverted: it was applied by Rust code, which this program does not contain"
+            ),
             Refused::KeptDown { name, problem } => write!(
                 f,
                 "migration {name} can't be reverted: the down script stored in the history can't be run: {problem}"
@@ -205,7 +214,12 @@ impl Explain for Refused {
             Refused::NoDown { name, .. } => {
                 Advice::fix("write one beside its up script").or(NextStep::fix(format!("stop before {name}")))
             }
-            Refused::KeptDown { name, .. } => Advice::fix(format!("revert with a release that has {name}")),
+            Refused::CodeMissing { .. } => Advice::fix(
+                "run it with the service, or with its embedded commands: the program whose `migrate!` reads this directory",
+            ),
+            Refused::CodeGone { name } | Refused::KeptDown { name, .. } => {
+                Advice::fix(format!("revert with a release that has {name}"))
+            }
             Refused::UnknownVersion { .. } => {
                 Advice::of(NextStep::call(Call::Status, "name one of the migrations"))
             }

@@ -26,6 +26,10 @@ pub enum RefusedKind {
     Risky,
     /// A migration has no down script.
     NoDown,
+    /// This program was not compiled with the code of a migration.
+    CodeMissing,
+    /// This program does not have the code of a migration to revert.
+    CodeGone,
     /// A stored down script can't be run.
     KeptDown,
     /// No migration has the given version.
@@ -70,6 +74,8 @@ impl RefusedKind {
             RefusedKind::BackfillUnfinished => "backfill_unfinished",
             RefusedKind::Risky => "risky",
             RefusedKind::NoDown => "no_down",
+            RefusedKind::CodeMissing => "code_missing",
+            RefusedKind::CodeGone => "code_gone",
             RefusedKind::KeptDown => "kept_down",
             RefusedKind::UnknownVersion => "unknown_version",
             RefusedKind::UnknownRun => "unknown_run",
@@ -102,6 +108,8 @@ impl Refused {
             Refused::BackfillUnfinished { .. } => RefusedKind::BackfillUnfinished,
             Refused::Risky { .. } => RefusedKind::Risky,
             Refused::NoDown { .. } => RefusedKind::NoDown,
+            Refused::CodeMissing { .. } => RefusedKind::CodeMissing,
+            Refused::CodeGone { .. } => RefusedKind::CodeGone,
             Refused::KeptDown { .. } => RefusedKind::KeptDown,
             Refused::UnknownVersion { .. } => RefusedKind::UnknownVersion,
             Refused::UnknownRun { .. } => RefusedKind::UnknownRun,

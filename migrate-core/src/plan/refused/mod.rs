@@ -147,6 +147,18 @@ pub enum Refused {
         name: String,
     },
 
+    /// Migrations to run are Rust code, and this program was not compiled with it.
+    CodeMissing {
+        /// Each migration's name, and the file of its code.
+        migrations: Vec<(String, String)>,
+    },
+
+    /// A migration to revert is Rust code, and this program has neither the code nor its file.
+    CodeGone {
+        /// Its name.
+        name: String,
+    },
+
     /// A stored down script can't be run.
     KeptDown {
         /// Its name.

@@ -67,6 +67,10 @@ each_refusal! {
     Refused::OtherStatements { .. } =>
         Refused::OtherStatements { version: version(), name: name(), diff: Diff::default() },
         Refused::OtherStatements { version: version(), name: name(), diff: Diff::between("a\n", "b\n") };
+    Refused::CodeMissing { .. } =>
+        Refused::CodeMissing { migrations: vec![(name(), "0002_b.rs".to_owned())] },
+        Refused::CodeMissing { migrations: ["0002_b", "0003_c"].map(|name| (name.to_owned(), format!("{name}.rs"))).into() };
+    Refused::CodeGone { .. } => Refused::CodeGone { name: name() };
     Refused::NotApplied { .. } => Refused::NotApplied { version: version(), name: name() };
     Refused::Missing { .. } =>
         Refused::Missing { version: version(), name: name(), newest: name(), renumbered: None },
@@ -159,7 +163,7 @@ fn every_refusal_says_the_state_and_advises_each_reader_in_its_words() {
         assert!(refused.to_string().contains("\nnext: "), "{refused}");
         assert_readers(&refused.advice());
     }
-    assert_eq!(words.len(), if cfg!(feature = "histories") { 24 } else { 23 }, "{words:?}");
+    assert_eq!(words.len(), if cfg!(feature = "histories") { 26 } else { 25 }, "{words:?}");
 }
 
 #[test]

@@ -8,7 +8,8 @@ mod packing;
 
 pub use packing::Packing;
 
-use crate::set::migration::SqlMigration;
+use crate::set::code::CodeFunctions;
+use crate::set::file_migration::FileMigration;
 use crate::set::version::VersionOrder;
 use std::fmt;
 use std::sync::OnceLock;
@@ -22,10 +23,12 @@ pub struct Literals {
     pub files: &'static [&'static str],
     /// [`Packing::bytes`].
     pub packed: &'static [u8],
+    /// The functions of the migrations in Rust, in the order of [`Packing::code`].
+    pub code: &'static [CodeFunctions],
 }
 
 /// A cell for a migration that is unpacked on first access.
-pub type LazyMigration = OnceLock<SqlMigration>;
+pub type LazyMigration = OnceLock<FileMigration>;
 
 /// A migration that has not been unpacked.
 #[allow(clippy::declare_interior_mutable_const, reason = "it is what each of many statics begins as")]
@@ -55,12 +58,12 @@ impl Embedded {
         self.made.len()
     }
 
-    pub(crate) fn get(self, index: usize) -> Option<&'static SqlMigration> {
+    pub(crate) fn get(self, index: usize) -> Option<&'static FileMigration> {
         let made = self.made.get(index)?;
         Some(made.get_or_init(|| packing::unpack(self.literals, self.first + index)))
     }
 
-    pub(crate) fn iter(self) -> impl Iterator<Item = &'static SqlMigration> {
+    pub(crate) fn iter(self) -> impl Iterator<Item = &'static FileMigration> {
         (0..self.len()).filter_map(move |index| self.get(index))
     }
 }

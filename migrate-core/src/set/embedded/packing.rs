@@ -1,6 +1,9 @@
 //! The packed form of migrations: bytes for everything except the texts of the files.
 
 use super::Literals;
+use crate::set::checksum::Checksum;
+use crate::set::code::{Code, CodeMigration};
+use crate::set::file_migration::FileMigration;
 use crate::set::migration::{Migration as _, SqlMigration};
 use crate::set::options::Options;
 use crate::set::placeholder::Placeholder;
@@ -9,6 +12,9 @@ use crate::set::version::Version;
 
 const HAS_DOWN: u8 = 1;
 const HAS_VERIFY: u8 = 1 << 1;
+const IS_CODE: u8 = 1 << 2;
+const CODE_HAS_DOWN: u8 = 1 << 3;
+const CODE_HAS_VERIFY: u8 = 1 << 4;
 
 /// The number of bytes of each index entry, the offset of a migration.
 const PLACE: usize = 4;
@@ -21,14 +27,17 @@ const CHECKSUM: usize = 32;
 pub struct Packing<'m> {
     /// The paths of the script files, in the order in which the bytes refer to them.
     pub files: Vec<&'m str>,
+    /// The code of the migrations in Rust, in order.
+    pub code: Vec<&'m Code>,
     /// Everything else: the index of offsets, then the migrations.
     pub bytes: Vec<u8>,
 }
 
 impl<'m> Packing<'m> {
     /// Packs migrations that were read from files.
-    pub fn of(migrations: impl ExactSizeIterator<Item = &'m SqlMigration>) -> Packing<'m> {
-        let mut packing = Packing { files: Vec::new(), bytes: vec![0; PLACE * migrations.len()] };
+    pub fn of(migrations: impl ExactSizeIterator<Item = &'m FileMigration>) -> Packing<'m> {
+        let mut packing =
+            Packing { files: Vec::new(), code: Vec::new(), bytes: vec![0; PLACE * migrations.len()] };
         for (index, migration) in migrations.enumerate() {
             let place = u32::try_from(packing.bytes.len()).expect("what is not text is short");
             packing.bytes[PLACE * index..][..PLACE].copy_from_slice(&place.to_le_bytes());
@@ -37,15 +46,36 @@ impl<'m> Packing<'m> {
         packing
     }
 
-    fn migration(&mut self, migration: &'m SqlMigration) {
+    fn migration(&mut self, migration: &'m FileMigration) {
         let (down, verify) = (migration.down_script(), migration.verify_script());
-        let has = down.map_or(0, |_| HAS_DOWN) | verify.map_or(0, |_| HAS_VERIFY);
+        let mut has = down.map_or(0, |_| HAS_DOWN) | verify.map_or(0, |_| HAS_VERIFY);
+        if let FileMigration::Code(migration) = migration {
+            let code = migration.code();
+            has |= IS_CODE;
+            has |= if code.has_down() { CODE_HAS_DOWN } else { 0 };
+            has |= if code.has_verify() { CODE_HAS_VERIFY } else { 0 };
+        }
         self.text(migration.version().as_written());
         self.text(migration.name());
         self.bytes.extend(migration.checksum().bytes());
         self.bytes.push(has);
-        self.script(migration.up_script());
+        match migration {
+            FileMigration::Sql(migration) => self.script(migration.up_script()),
+            FileMigration::Code(migration) => self.code(migration.code()),
+        }
         [down, verify].into_iter().flatten().for_each(|script| self.script(script));
+    }
+
+    fn code(&mut self, code: &'m Code) {
+        self.number(self.code.len());
+        self.code.push(code);
+        self.text(code.path());
+        self.options(code.options());
+    }
+
+    fn options(&mut self, options: &Options) {
+        let is_plain = *options == Options::NONE;
+        self.text(&if is_plain { String::new() } else { options.to_string() });
     }
 
     fn script(&mut self, script: &'m Script) {
@@ -61,8 +91,7 @@ impl<'m> Packing<'m> {
             self.number(start);
             self.number(start + script.text().len());
         }
-        let is_plain = *script.options() == Options::NONE;
-        self.text(&if is_plain { String::new() } else { script.options().to_string() });
+        self.options(script.options());
         self.number(script.placeholders().len());
         for placeholder in script.placeholders() {
             self.number(placeholder.range().start);
@@ -91,37 +120,53 @@ impl<'m> Packing<'m> {
 }
 
 /// Unpacks one migration.
-pub(super) fn unpack(literals: &Literals, index: usize) -> SqlMigration {
+pub(super) fn unpack(literals: &Literals, index: usize) -> FileMigration {
     let place = literals.packed.as_chunks().0.get(index).copied().expect("each migration has a place");
     let bytes = &literals.packed[u32::from_le_bytes(place) as usize..];
-    let mut unpacking = Unpacking { files: literals.files, bytes };
+    let mut unpacking = Unpacking { literals, bytes };
     let version = Version::new(unpacking.text(), literals.order);
     let name = unpacking.text();
     let checksum = *unpacking.take(CHECKSUM).first_chunk().expect("all of it was taken");
     let has = unpacking.byte();
+    if has & IS_CODE > 0 {
+        let code = unpacking.code().with(has & CODE_HAS_DOWN > 0, has & CODE_HAS_VERIFY > 0);
+        let mut other = |bit| (has & bit > 0).then(|| unpacking.script());
+        let migration = CodeMigration::new(version, name, Checksum::RustTokens(checksum), code);
+        return FileMigration::Code(migration.with_scripts(other(HAS_DOWN), other(HAS_VERIFY)));
+    }
     let up = unpacking.script();
     let mut other = |bit| (has & bit > 0).then(|| unpacking.script());
-    SqlMigration::from_static(version, name, checksum, up, other(HAS_DOWN), other(HAS_VERIFY))
+    let (down, verify) = (other(HAS_DOWN), other(HAS_VERIFY));
+    FileMigration::Sql(SqlMigration::from_static(version, name, checksum, up, down, verify))
 }
 
 /// The bytes of a migration that are still to be read.
-struct Unpacking {
-    files: &'static [&'static str],
+struct Unpacking<'l> {
+    literals: &'l Literals,
     bytes: &'static [u8],
 }
 
-impl Unpacking {
+impl Unpacking<'_> {
+    fn code(&mut self) -> Code {
+        let functions = self.literals.code.get(self.number()).copied();
+        Code::new(self.text(), self.options()).compiled(functions)
+    }
+
+    fn options(&mut self) -> Options {
+        match self.text() {
+            "" => Options::NONE,
+            words => Options::of_words(words),
+        }
+    }
+
     fn script(&mut self) -> Script {
-        let file = self.files[self.number()];
+        let file = self.literals.files[self.number()];
         let path = self.text();
         let part = match self.number() {
             0 => None,
             line => Some((self.number()..self.number(), line as u32)),
         };
-        let options = match self.text() {
-            "" => Options::NONE,
-            words => Options::of_words(words),
-        };
+        let options = self.options();
         let placeholders = (0..self.number()).map(|_| self.placeholder()).collect();
         let statements = self.number();
         Script::from_static(path, file, part, self.take(statements), options, placeholders)
@@ -168,8 +213,8 @@ mod tests {
     use std::borrow::Cow;
 
     /// All fields of a migration, as text.
-    fn shown(migration: &SqlMigration) -> String {
-        let scripts = [Some(migration.up_script()), migration.down_script(), migration.verify_script()];
+    fn shown(migration: &FileMigration) -> String {
+        let scripts = [migration.up_script(), migration.down_script(), migration.verify_script()];
         let more = scripts.map(|script| {
             script.map(|script| (script.text().to_owned(), script.part(), script.placeholders().to_vec()))
         });
@@ -181,13 +226,14 @@ mod tests {
         let source =
             |(path, text): &(&str, &str)| SourceFile::new(*path, Cow::Owned(text.as_bytes().to_vec()));
         let directory: Directory = reading.read(files.iter().map(source).collect()).unwrap();
-        let migrations: Vec<&SqlMigration> = directory.migrations.iter().chain(&directory.replaced).collect();
+        let migrations: Vec<&FileMigration> =
+            directory.migrations.iter().chain(&directory.replaced).collect();
         let packing = Packing::of(migrations.iter().copied());
         let text = |path: &&str| files.iter().find(|(other, _)| other == path).unwrap().1.to_owned();
         let texts: Vec<&'static str> =
             packing.files.iter().map(text).map(|text| &*String::leak(text)).collect();
         let order = directory.layout.order();
-        let literals = Literals { order, files: texts.leak(), packed: packing.bytes.leak() };
+        let literals = Literals { order, files: texts.leak(), packed: packing.bytes.leak(), code: &[] };
         assert!(!migrations.is_empty());
         for (index, migration) in migrations.iter().enumerate() {
             assert_eq!(shown(&unpack(&literals, index)), shown(migration));
@@ -213,6 +259,16 @@ mod tests {
             ("4_d.up.sql", "-- migrate: replaces=1..2\nSELECT 3"),
         ];
         comes_back(&Reading::default().placeholders(["table".to_owned()]), &flat);
+        let up = "pub async fn up() {}";
+        let code = [
+            ("1_a.rs", format!("// migrate: transaction=none statement_timeout=5s\n{up}")),
+            ("2_b.rs", format!("{up} pub async fn down() {{}} pub async fn verify() {{}}")),
+            ("3_c.rs", up.to_owned()),
+            ("3_c.down.sql", "SELECT 1".to_owned()),
+            ("3_c.verify.sql", "SELECT true".to_owned()),
+            ("4_d.sql", "SELECT 4".to_owned()),
+        ];
+        comes_back(&Reading::default(), &code.each_ref().map(|(path, text)| (*path, text.as_str())));
         let halves = "-- migrate:up transaction:false\nVACUUM;\n\n-- migrate:down\nDROP TABLE t;\n";
         let dbmate = [("1_a.sql", halves), ("2_b.sql", "-- migrate:up\nSELECT 1;\n-- migrate:down\n")];
         comes_back(&Reading::default(), &dbmate);

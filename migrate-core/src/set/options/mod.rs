@@ -42,9 +42,11 @@ pub(crate) use write::{range_text, transaction_word};
 
 use crate::set::Role;
 use crate::set::approval::Approval;
+use crate::set::version::Version;
 use crate::sql::{Token, TokenKind, TransactionMode};
 use std::borrow::Cow;
 use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// The options in a script's header; `None` for each one that the header does not set.
@@ -84,6 +86,23 @@ pub struct Replaces {
     pub first: Cow<'static, str>,
     /// The last version, inclusive.
     pub last: Cow<'static, str>,
+}
+
+impl Replaces {
+    /// The range, in the order of the version that replaces it.
+    pub(crate) fn range(&self, by: &Version) -> RangeInclusive<Version> {
+        let version = |text: &Cow<'static, str>| Version::new(text.clone(), by.order());
+        version(&self.first)..=version(&self.last)
+    }
+
+    /// True if it is a range, and all of it precedes the version.
+    pub(crate) fn may_be_replaced_by(&self, version: &Version) -> bool {
+        let range = self.range(version);
+        let (first, last) = (range.start(), range.end());
+        first <= last
+            && last < version
+            && ![version, first, last].iter().any(|version| version.is_repeatable())
+    }
 }
 
 impl Options {

@@ -1,4 +1,6 @@
-//! The faults of a mark and of a placeholder.
+//! The faults of a mark, of a placeholder and of Rust code.
+
+use crate::rust::RustFault;
 
 /// The faults of a mark that divides a file.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -150,3 +152,38 @@ pub enum BatchFault {
 }
 
 crate::debug_as_display!(BatchFault);
+
+/// The faults of a migration in Rust.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CodeFault {
+    /// No function `up`.
+    #[error("a migration in Rust needs a function `up`, and this file has none")]
+    NoUp,
+    /// A function that the macro can't call, because it is private.
+    #[error("{}", crate::clean!("the function `{function}` is private"))]
+    Private {
+        /// The function.
+        function: &'static str,
+    },
+    /// A function that is not `async`.
+    #[error("{}", crate::clean!("the function `{function}` is not `async`"))]
+    NotAsync {
+        /// The function.
+        function: &'static str,
+    },
+    /// A repeatable migration.
+    #[error("a repeatable migration can't be in Rust")]
+    Repeatable,
+    /// An option of backfills in SQL.
+    #[error("{}", crate::clean!("`{option}` has no meaning in Rust code"))]
+    OptionOfScripts {
+        /// The option.
+        option: &'static str,
+    },
+    /// A text that is not Rust.
+    #[error("{}", crate::clean!("not valid Rust: {_0}"))]
+    Syntax(RustFault),
+}
+
+crate::debug_as_display!(CodeFault);

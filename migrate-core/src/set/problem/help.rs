@@ -1,6 +1,6 @@
 //! The way to fix each kind of problem.
 
-use super::fault::{BatchFault, MarkFault, PlaceholderFault};
+use super::fault::{BatchFault, CodeFault, MarkFault, PlaceholderFault};
 use super::kind::ProblemKind;
 use crate::set::Role;
 
@@ -77,6 +77,21 @@ impl BatchFault {
     }
 }
 
+impl CodeFault {
+    pub(super) fn help(&self) -> String {
+        match self {
+            CodeFault::NoUp => {
+                "write `pub async fn up(context: &mut Context<'_>) -> Result<()>`, or move the file out of the directory".into()
+            }
+            CodeFault::Private { function } => format!("write `pub async fn {function}`, so that the program can call it"),
+            CodeFault::NotAsync { function } => format!("write `pub async fn {function}`"),
+            CodeFault::Repeatable => "give it a version, or write it in SQL".into(),
+            CodeFault::Syntax(_) => "correct it; the compiler says more".into(),
+            CodeFault::OptionOfScripts { .. } => "remove it: the code divides its work itself".into(),
+        }
+    }
+}
+
 impl ProblemKind {
     /// How to fix it.
     pub fn help(&self) -> String {
@@ -122,6 +137,7 @@ impl ProblemKind {
             K::TooLarge { .. } => "split it into several migrations, or load the data in another way".into(),
             K::NotUtf8 { .. } => "save the file as UTF-8".into(),
             K::Sql(kind) => kind.help().into_owned(),
+            K::Code(fault) => fault.help(),
             K::UnknownOption { .. } => {
                 "the options are `lock_timeout`, `statement_timeout`, `transaction`, `phase`, `allow`, `reason`, `replaces`, `batch`, `rows`, `pause` and `after`".into()
             }

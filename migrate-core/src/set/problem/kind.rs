@@ -1,6 +1,6 @@
 //! The kinds of problems in a migration directory.
 
-use super::fault::{BatchFault, MarkFault, PlaceholderFault};
+use super::fault::{BatchFault, CodeFault, MarkFault, PlaceholderFault};
 use crate::set::version::Version;
 use crate::set::{Layout, Role};
 use crate::sql::FaultKind;
@@ -183,6 +183,9 @@ pub enum ProblemKind {
     /// SQL that can't be split into statements, or that is not allowed in a migration.
     #[error("{}", crate::clean!("{_0}"))]
     Sql(FaultKind),
+    /// Rust code that can't be a migration.
+    #[error("{}", crate::clean!("{_0}"))]
+    Code(CodeFault),
     /// An unknown option.
     #[error("{}", crate::clean!("there is no option named `{name}`"))]
     UnknownOption {

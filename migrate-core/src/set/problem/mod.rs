@@ -4,7 +4,7 @@ mod fault;
 mod help;
 mod kind;
 
-pub use fault::{BatchFault, MarkFault, PlaceholderFault};
+pub use fault::{BatchFault, CodeFault, MarkFault, PlaceholderFault};
 pub use kind::ProblemKind;
 
 use crate::display::printable::Printable;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 /// The statements of all steps.
 pub(super) fn page(explanation: &Explanation) -> Page {
-    let steps = explanation.steps.iter().filter(|step| !step.statements.is_empty());
+    let steps = explanation.steps.iter().filter(|step| step.is_code || !step.statements.is_empty());
     steps.fold(Page::default(), |page, step| page.append(step_page(explanation, step)))
 }
 
@@ -28,6 +28,11 @@ fn step_page(explanation: &Explanation, step: &ExplainedStep) -> Page {
     let page = match step.statements_done {
         0 => page,
         count => page.toned(format!("  resumes after {}", done(count)), Tone::Faint),
+    };
+    let page = if step.is_code {
+        page.toned("  Rust code: its statements are not known before it runs", Tone::Warning)
+    } else {
+        page
     };
     step.statements.iter().fold(page, |page, statement| {
         let page = page.append(statement_page(statement));
@@ -185,6 +190,7 @@ fn tone(lock: &ExplainedLock) -> Tone {
 /// A step of the plan.
 pub(super) fn json(step: &ExplainedStep) -> Value {
     let mode = step.transaction.map(|transaction| match transaction {
+        TransactionMode::None if step.is_code => "no transaction",
         TransactionMode::None => "statement by statement",
         TransactionMode::Own => "transactions of its own",
         _ => "one transaction",
@@ -199,6 +205,9 @@ pub(super) fn json(step: &ExplainedStep) -> Value {
         "mode": mode,
         "explained": step.statements.iter().map(statement_json).collect::<Vec<_>>(),
     });
+    if step.is_code {
+        value["code"] = true.into();
+    }
     if let Some(backfill) = &step.backfill {
         value["backfill"] = json!({ "relation": backfill.relation, "key": backfill.key });
     }

@@ -8,7 +8,7 @@ use crate::cli::json;
 use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
 use crate::connection::endpoint::Endpoint;
-use crate::operate::Explanation;
+use crate::operate::{ExplainedStep, Explanation};
 use crate::{Action, Migrator, Notice, Report, StepReport};
 use migrate_core::TransactionMode;
 use migrate_core::lint::Finding;
@@ -46,8 +46,8 @@ pub(super) fn shown(steps: &Explanation, exit: Exit) -> Answer {
         table.push([
             Piece::new(step.action.word(), tone),
             Piece::plain(&step.name),
-            Piece::plain(statements(step.statements.len())),
-            Piece::new(mode(step.transaction), Tone::Faint),
+            Piece::plain(work(step.is_code, step.statements.len())),
+            Piece::new(mode(step), Tone::Faint),
         ]);
     }
     let data = json!({
@@ -80,8 +80,10 @@ fn count_page(steps: &Explanation) -> Page {
     steps.notices.iter().fold(page, noticed)
 }
 
-fn statements(count: usize) -> String {
-    match count {
+/// The work of a step: its statements, or code.
+fn work(is_code: bool, statements: usize) -> String {
+    match statements {
+        _ if is_code => "Rust code".to_owned(),
         0 => "nothing".to_owned(),
         1 => "1 statement".to_owned(),
         count => format!("{count} statements"),
@@ -93,9 +95,10 @@ fn attempts(count: u32) -> String {
     if count > 1 { format!("{count} times") } else { String::new() }
 }
 
-fn mode(transaction: Option<TransactionMode>) -> &'static str {
-    match transaction {
+fn mode(step: &ExplainedStep) -> &'static str {
+    match step.transaction {
         None => "records only",
+        Some(TransactionMode::None) if step.is_code => "in no transaction",
         Some(TransactionMode::None) => "statement by statement",
         Some(TransactionMode::Own) => "in transactions of its own",
         Some(_) => "in one transaction",
@@ -110,7 +113,7 @@ pub(super) fn report_page(report: &Report) -> Page {
         table.push([
             Piece::plain(&step.name),
             Piece::new(step.action.past(), tone),
-            Piece::plain(statements(step.statements)),
+            Piece::plain(work(step.is_code, step.statements)),
             Piece::plain(took(step)),
             Piece::plain(attempts(step.attempts)),
         ]);

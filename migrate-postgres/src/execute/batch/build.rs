@@ -108,8 +108,7 @@ impl Transactions<'_, '_, '_, '_> {
         flushes: &mut usize,
     ) {
         let (context, step) = (&self.context, &self.steps[index]);
-        let options = step.script().map_or(&Options::NONE, |script| script.options());
-        let options = &limits.bound(options, context.settings);
+        let options = &limits.bound(step.options(), context.settings);
         let own = self.own_transaction(index);
         let is_shaped = own.as_ref().is_some_and(|(_, unit)| unit.is_shaped());
         self.push_marker(message, index, standing);
@@ -278,7 +277,7 @@ fn is_plain_mark(step: &Step<'_>) -> bool {
 
 /// Constraints that a transaction begins with deferred: those that are made immediate at the end of a step have to be deferred
 /// again for the next one, where it has no transaction of its own.
-const INITIALLY_DEFERRED: &str = "SELECT pg_catalog.string_agg(DISTINCT pg_catalog.format('%I.%I', n.nspname, c.conname), ', ') \
+pub(in crate::execute) const INITIALLY_DEFERRED: &str = "SELECT pg_catalog.string_agg(DISTINCT pg_catalog.format('%I.%I', n.nspname, c.conname), ', ') \
     FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace \
     WHERE c.condeferred AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')";
 

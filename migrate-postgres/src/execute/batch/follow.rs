@@ -21,7 +21,7 @@ impl Transactions<'_, '_, '_, '_> {
             if let Some((rehearsed, script)) = self.around.mode.rehearsed().zip(step.script())
                 && parts[0].purpose == Purpose::Begin
             {
-                rehearsed.began(step, script);
+                rehearsed.began(step, script.path());
             }
             let bound = self.bound(step, step.script())?.unwrap_or_default();
             let message = built.message.piece(parts, &bound);

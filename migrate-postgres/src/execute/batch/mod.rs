@@ -4,6 +4,9 @@ mod build;
 mod follow;
 mod stop;
 
+pub(super) use build::INITIALLY_DEFERRED;
+pub(super) use stop::around_script;
+
 use super::Context;
 use super::blockers::BlockerMonitor;
 use super::failure::position;

@@ -133,7 +133,7 @@ impl Transactions<'_, '_, '_, '_> {
 }
 
 /// The place of a failure outside of the script.
-fn around_script(purpose: Purpose, path: &str) -> String {
+pub(in crate::execute) fn around_script(purpose: Purpose, path: &str) -> String {
     match purpose {
         Purpose::Server
         | Purpose::Guard

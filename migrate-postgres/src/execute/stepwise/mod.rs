@@ -3,6 +3,7 @@
 mod bare;
 mod block;
 mod claim;
+mod code;
 mod stop;
 
 use super::Context;
@@ -18,7 +19,7 @@ use migrate_core::engine::Progress;
 use migrate_core::history::Interrupted;
 use migrate_core::plan::Step;
 use migrate_core::sql::{self, Unit};
-use migrate_core::{Script, TransactionMode};
+use migrate_core::{Code, Payload, Script, TransactionMode};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -40,7 +41,10 @@ pub(crate) async fn apply_statements(
     progress: &mut Progress<'_>,
     monitor: &mut BlockerMonitor<'_>,
 ) -> Result<(), ApplyError> {
-    let Some(script) = step.script() else { return Ok(()) };
+    // Code has no statements to go through; its header says what else a script would.
+    let code = step.payload.as_ref().and_then(Payload::code);
+    let header = code.map(Code::header);
+    let Some(script) = step.script().or(header.as_ref()) else { return Ok(()) };
     check_checkpoints(context, step, script).map_err(Error::into_apply)?;
     progress.step_started(step);
     // Of another text of the script; in a second try it is an attempt of this one.
@@ -88,6 +92,10 @@ pub(crate) async fn apply_statements(
         // The server reports a transaction at its end, so the time of each statement is unknown.
         let took = (end == start + 1).then(|| monitor.age());
         (start..end).for_each(|index| progress.statement_done(step, index + 1, took, true));
+    }
+    if let Some(code) = code {
+        run.call(code, before, progress, monitor).await?;
+        before = Before::Nothing;
     }
     let total = script.statements().len();
     if let Err(stopped) = run.take_over(total, before).await {

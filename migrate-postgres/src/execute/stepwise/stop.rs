@@ -137,7 +137,7 @@ impl StepwiseStatements<'_, '_> {
     /// Leaves a trace of the failure; that it can't be left is no reason to hide the failure itself. An attempt that stops
     /// before it has taken over the interrupted one has a row of its own, and that one's row stays as it is: its place is
     /// what tells the next run when the statement in doubt was begun.
-    async fn record(&self, failure: &Failure, done: usize) {
+    pub(super) async fn record(&self, failure: &Failure, done: usize) {
         let Context { table, run, .. } = self.context;
         let record = match self.taken.interrupted() {
             Some(row) => {

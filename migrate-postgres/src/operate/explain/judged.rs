@@ -8,7 +8,7 @@ use migrate_core::config::accepted_in;
 use migrate_core::lint::{Finding, Judgement, LintOptions, Risk, lint};
 use migrate_core::plan::{Action, Step};
 use migrate_core::sql::facts::Facts;
-use migrate_core::{Migration, Set, SqlMigration};
+use migrate_core::{CodeMigration, Migration, Payload, Set, SqlMigration};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -46,9 +46,14 @@ impl Migrator {
 fn applied_by(steps: &[Step<'_>], name: &str) -> Set {
     let applied = steps.iter().filter(|step| step.action == Action::Apply);
     let migrations = applied.filter_map(|step| {
-        let migration =
-            SqlMigration::new(step.version.clone(), step.name.clone().into_owned(), step.script()?.clone());
-        Some(Arc::new(migration) as Arc<dyn Migration>)
+        let (version, name) = (step.version.clone(), step.name.clone().into_owned());
+        Some(match step.payload.clone()? {
+            Payload::Script(script) | Payload::Backfill(script) => {
+                Arc::new(SqlMigration::new(version, name, script.into_owned())) as Arc<dyn Migration>
+            }
+            Payload::Code(code) => Arc::new(CodeMigration::new(version, name, step.checksum, code.clone())),
+            _ => return None,
+        })
     });
     Set::new(name.to_owned(), migrations.collect()).expect("a plan applies each version once")
 }

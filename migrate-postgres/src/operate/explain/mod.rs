@@ -101,6 +101,8 @@ pub struct ExplainedStep {
     pub name: String,
     /// The file, relative to the migration directory; none if nothing is run.
     pub path: Option<String>,
+    /// True if it is Rust code, whose statements are not known before it runs.
+    pub is_code: bool,
     /// The transaction mode; none if nothing is run.
     pub transaction: Option<TransactionMode>,
     /// The statements to run, in order.
@@ -310,12 +312,17 @@ impl Explainer {
         };
         let script = batched.as_ref().or(step.script());
         let statements = script.map(|script| self.statements(&step.name, script, step.statements_done));
+        let is_code = step.is_code();
+        if is_code {
+            self.facts.forget();
+        }
         ExplainedStep {
             action: step.action,
             version: step.version.clone(),
             name: step.name.clone().into_owned(),
-            path: script.map(|script| script.path().to_owned()),
-            transaction: script.map(Script::transaction),
+            path: step.payload.as_ref().map(|payload| payload.path().to_owned()),
+            is_code,
+            transaction: step.transaction(),
             statements: statements.unwrap_or_default(),
             statements_done: step.statements_done,
             is_resumed: step.is_resumed,

@@ -4,6 +4,9 @@ use super::{ExplainedLock, ExplainedLoss, ExplainedStatement, ExplainedStep, Exp
 use migrate_core::sql::{TableScan, TransactionMode};
 use std::fmt;
 
+/// What is said about a step of Rust code.
+const CODE: &str = ", Rust code: its statements are not known before it runs";
+
 /// The number of committed statements, for a list.
 pub(crate) fn done(count: usize) -> String {
     if count == 1 { "1 completed statement".to_owned() } else { format!("{count} completed statements") }
@@ -45,7 +48,11 @@ impl fmt::Display for ExplainedStep {
         if let Some(path) = &self.path {
             write!(f, " ({path})")?;
         }
+        if self.is_code {
+            f.write_str(CODE)?;
+        }
         match self.transaction {
+            Some(TransactionMode::None) if self.is_code => f.write_str(", in no transaction")?,
             Some(TransactionMode::None) => f.write_str(", statement by statement")?,
             Some(TransactionMode::Own) => f.write_str(", in transactions of its own")?,
             _ => {}

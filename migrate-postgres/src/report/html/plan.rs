@@ -77,8 +77,9 @@ fn losses(plan: &Explanation) -> Markup {
     }
 }
 
-fn committed(transaction: Option<TransactionMode>) -> &'static str {
-    match transaction {
+fn committed(step: &ExplainedStep) -> &'static str {
+    match step.transaction {
+        Some(TransactionMode::None) if step.is_code => "in no transaction",
         Some(TransactionMode::None) => "statement by statement",
         Some(TransactionMode::Own) => "in transactions of its own",
         _ => "in one transaction",
@@ -97,9 +98,10 @@ fn step(plan: &Explanation, step: &ExplainedStep, is_open: bool) -> Markup {
                 span.aside {
                     @match &step.path {
                         Some(path) => {
-                            (name(path)) " · " (count(step.statements.len(), "statement")) ", "
+                            (name(path)) " · "
+                            @if step.is_code { "Rust code, " } @else { (count(step.statements.len(), "statement")) ", " }
                             @if step.statements_done > 0 { "resumes after " (done(step.statements_done)) ", " }
-                            (committed(step.transaction))
+                            (committed(step))
                             @if let Some(backfill) = &step.backfill { ", " (shown(&backfill.to_string())) }
                         }
                         None => "records only, runs nothing",
@@ -110,6 +112,7 @@ fn step(plan: &Explanation, step: &ExplainedStep, is_open: bool) -> Markup {
                     @if is_rewritten { (badge(Tone::Bad, "rewrites a table")) }
                 }
             }
+            @if step.is_code { p.nothing { "Its statements are not known before it runs." } }
             ol.statements { @for each in &step.statements { (statement(plan, step, each)) } }
         }
     }

@@ -320,7 +320,9 @@ impl Migration for ReplayStep {
     }
 
     fn down(&self) -> Option<Payload<'_>> {
-        self.down.as_ref().map(|script| Payload::Script(Cow::Borrowed(script)))
+        let script = self.down.as_ref().map(|script| Payload::Script(Cow::Borrowed(script)));
+        // Code is not edited.
+        script.or_else(|| self.source.migration().down().filter(|payload| payload.code().is_some()))
     }
 
     fn verify(&self) -> Option<&Script> {

@@ -105,6 +105,18 @@ impl Facts {
         }
     }
 
+    /// Forgets what code may have changed whose statements are not known: it may have used every relation, filled it, changed its
+    /// columns and constraints, and created others.
+    pub fn forget(&mut self) {
+        self.settle();
+        self.is_complete = false;
+        self.partial.clear();
+        for relation in self.relations.values_mut() {
+            relation.columns = None;
+            relation.constraints.clear();
+        }
+    }
+
     fn create_table(&mut self, create: &CreateTable<'_>) {
         let name = self.new_name(&create.name);
         if self.relations.contains_key(&name) {

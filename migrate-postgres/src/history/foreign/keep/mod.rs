@@ -34,7 +34,12 @@ impl ForeignTable {
             }
         };
         set.iter().find_map(|migration| {
-            let why = fits(migration.name(), &migration.version().canonical())?;
+            let is_code = migration.up().code().is_some();
+            let why = if is_code {
+                "it is Rust code, which the tool can't represent"
+            } else {
+                fits(migration.name(), &migration.version().canonical())?
+            };
             Some((migration.name().to_owned(), why))
         })
     }

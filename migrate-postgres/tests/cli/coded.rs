@@ -1,0 +1,95 @@
+//! Migrations in Rust: the program `migrate` was not compiled with them, a service was.
+
+use crate::stage::{Stage, TABLES};
+use clap::Parser as _;
+use migrate_postgres::cli::{Cli, Exit};
+use migrate_postgres::testing::{self, Database};
+use migrate_postgres::{Migrator, migrate};
+use serde_json::Value;
+
+const CODE: (&str, &str) = (
+    "0003_slugs.rs",
+    "use migrate_postgres::code::{Context, Result};\n\npub async fn up(context: &mut Context<'_>) -> Result {\n    \
+     context.batch_execute(\"SELECT 1\").await?;\n    Ok(())\n}\n",
+);
+
+async fn stage() -> Stage {
+    let stage = Stage::new(&TABLES).await;
+    stage.write(&format!("migrations/{}", CODE.0), CODE.1);
+    stage.write("migrations/0004_tags.up.sql", "CREATE TABLE tags ();");
+    stage
+}
+
+#[tokio::test]
+async fn the_program_refuses_code_by_name_before_anything_is_run() {
+    let stage = stage().await;
+    let ran = stage.run("up");
+    assert_ne!(ran.code, 0);
+    let text = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(text.contains("0003_slugs (0003_slugs.rs) is Rust code"), "{text}");
+    assert!(text.contains("run it with the service"), "{text}");
+    assert_eq!(
+        stage.value("to_regclass('users') IS NULL AND to_regclass('migrate_history') IS NULL").await,
+        "true"
+    );
+    let document: Value = serde_json::from_str(&stage.run("up --json").stdout).unwrap();
+    assert_eq!(document["error"]["kind"], "code_missing", "{document}");
+    // What comes before it can be applied.
+    stage.done("up --to 0002");
+    assert_ne!(stage.run("up").code, 0);
+    assert_eq!(stage.value("to_regclass('tags')").await, "");
+}
+
+#[tokio::test]
+async fn what_only_reads_works_on_a_folder_with_code() {
+    let stage = stage().await;
+    assert_eq!(stage.run("status").code, Exit::Pending as i32);
+    let plan = stage.run("plan");
+    assert!(plan.stdout.contains("Rust code: its statements are not known before it runs"), "{plan:?}");
+    assert!(plan.stdout.contains("apply  0003_slugs  Rust code "), "{plan:?}");
+    let document: Value = serde_json::from_str(&stage.run("plan --json").stdout).unwrap();
+    let steps = document["steps"].as_array().unwrap();
+    let code: Vec<bool> = steps.iter().map(|step| step["code"] == true).collect();
+    assert_eq!(code, [false, false, true, false], "{document}");
+    assert_eq!(steps[2]["mode"], "one transaction");
+    let check = stage.run("check");
+    assert!(
+        check.stdout.contains("careful[dynamic-sql]: the statements that the Rust code sends"),
+        "{check:?}"
+    );
+    assert!(check.stdout.contains("// migrate: allow=dynamic-sql"), "{check:?}");
+    stage.write("migrations/0003_slugs.rs", &CODE.1.replace("pub async", "async"));
+    let check = stage.run("check");
+    assert!(check.stderr.contains("migrations/0003_slugs.rs:3:7: the function `up` is private"), "{check:?}");
+}
+
+/// A service with the commands.
+#[derive(clap::Parser)]
+enum Service {
+    /// Manages the schema.
+    Migrate(Box<Cli>),
+}
+
+static SERVICE: Migrator = migrate!("tests/fixtures/coded");
+
+async fn run(database: &Database, line: &str) -> Exit {
+    let words = ["service", "migrate", "--quiet"].into_iter().chain(line.split(' '));
+    let Service::Migrate(cli) = Service::parse_from(words);
+    cli.database(database.config()).run_to_exit(&SERVICE).await
+}
+
+#[tokio::test]
+async fn the_commands_of_a_service_run_its_code() {
+    let database = testing::server().unwrap().database().await.unwrap();
+    for (line, exit) in
+        [("status", Exit::Pending), ("plan", Exit::Pending), ("up", Exit::Done), ("up", Exit::Done)]
+    {
+        assert_eq!(run(&database, line).await, exit, "{line}");
+    }
+    for line in ["status", "verify", "history", "preflight", "drift", "down --yes", "up", "test"] {
+        assert_eq!(run(&database, line).await, Exit::Done, "{line}");
+    }
+    let client = database.connect().await.unwrap();
+    let slug: String = client.query_one("SELECT slug FROM users", &[]).await.unwrap().get(0);
+    assert_eq!(slug, "ada");
+}

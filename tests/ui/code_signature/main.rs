@@ -1,0 +1,5 @@
+static MIGRATIONS: migrate_postgres::Migrator = migrate_postgres::migrate!();
+
+fn main() {
+    println!("{:?}", MIGRATIONS);
+}
