@@ -6,6 +6,7 @@
 //! line of the program or of a service.
 
 mod call;
+mod cause;
 mod command;
 mod left;
 mod next_step;
@@ -15,11 +16,12 @@ mod sqlstate;
 pub(crate) mod tests;
 
 pub use call::Call;
+pub use cause::{Cause, MissingRight};
 pub use command::CommandLine;
 pub use left::Left;
 pub use next_step::{Again, NextStep, StepValue};
 pub use setting::Setting;
-pub use sqlstate::{ADVICE, Cause, CodeAdvice, MissingRight, find, find_cause};
+pub use sqlstate::{ADVICE, CodeAdvice, find, find_cause};
 
 use crate::display::printable::Printable;
 use std::borrow::Cow;

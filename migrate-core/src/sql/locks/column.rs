@@ -2,7 +2,8 @@
 
 use super::analysis::{Analysis, Cost, Target};
 use super::facts::{ConstraintFactsKind as Kind, Facts, ObjectName, Relation, RelationKind, Volatile};
-use super::types::{FromUnknown, Rewrites, SqlType, change};
+use super::type_change::{FromUnknown, Rewrites, change};
+use super::types::SqlType;
 use super::{Condition, LockMode, TableScan};
 use crate::sql::statement::{
     ColumnChange, ColumnDefinition, Constraint, ConstraintKind, Fragment, QualifiedName, TypeName,

@@ -18,6 +18,7 @@ mod loss;
 mod maintain;
 mod mode;
 mod partition;
+mod type_change;
 mod types;
 mod volatile;
 

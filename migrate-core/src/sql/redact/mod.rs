@@ -17,6 +17,7 @@
 
 mod detail;
 mod names;
+mod rows;
 mod rules;
 mod strings;
 mod tree;

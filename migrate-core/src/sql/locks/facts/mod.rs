@@ -6,6 +6,7 @@
 //! [`complete`](Facts::is_complete). A file keeps them for builds that have no database
 //! (`Facts::to_json`, `Facts::from_json`, with the feature `facts`).
 
+mod alter;
 #[cfg(feature = "facts")]
 mod file;
 mod lookup;
