@@ -35,6 +35,8 @@ fn embedded() -> Set {
         files: migrations.iter().map(|m| m.up_script().unwrap().text()).collect::<Vec<_>>().leak(),
         packed: packing.bytes.leak(),
         code: &[],
+        assertions: &[],
+        seeds: &[],
     };
     let made: Vec<LazyMigration> = migrations.iter().map(|_| LAZY_MIGRATION).collect();
     let digests = DigestChain::of(migrations.iter().map(|m| (m.version(), m.checksum())));

@@ -1,5 +1,6 @@
 //! An HTTP service that migrates its database before it listens, over the connection pool that it serves
-//! from. Its readiness route reports the migration that the schema has reached.
+//! from. Its readiness route reports the migration that the schema has reached, and the assertions that are not
+//! true.
 //!
 //! ```sh
 //! cargo run --example axum_service
@@ -48,8 +49,8 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The state of the schema, from one query: 200 if all of this program's migrations are applied, otherwise
-/// 503.
+/// The state of the database: 200 if all of this program's migrations are applied, which takes one query, and the
+/// assertions in `assertions/` are true; otherwise 503.
 async fn ready(State(pool): State<Pool>) -> (StatusCode, Json<Value>) {
     let position = match MIGRATIONS.position(&pool).await {
         Ok(position) => position,
@@ -67,9 +68,20 @@ async fn ready(State(pool): State<Pool>) -> (StatusCode, Json<Value>) {
         SetPosition::Ahead { newer } => newer.last().map(|newer| newer.name.clone()),
         _ => None,
     };
-    let ready = position.is_up_to_date();
+    // By choice: each assertion is a query of its own. Their results hold no values of rows, so they may be shown.
+    let broken: Vec<String> = match MIGRATIONS.assert(&pool).await {
+        Ok(assertions) => assertions.broken().map(|result| result.name.clone()).collect(),
+        Err(error) => {
+            eprintln!("not ready: {error}");
+            return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false })));
+        }
+    };
+    let ready = position.is_up_to_date() && broken.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": ready, "schema": schema, "pending": position.pending() })))
+    (
+        status,
+        Json(json!({ "ready": ready, "schema": schema, "pending": position.pending(), "broken": broken })),
+    )
 }
 
 async fn greetings(State(pool): State<Pool>) -> Result<Json<Vec<String>>, StatusCode> {

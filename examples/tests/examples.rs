@@ -118,7 +118,10 @@ fn the_service_migrates_then_listens_then_stops_when_told_to() {
 
     let ready = get(address, "/ready");
     assert!(ready.starts_with("HTTP/1.1 200 OK"), "{ready}");
-    assert!(ready.ends_with(r#"{"pending":0,"ready":true,"schema":"0002_greet_the_world"}"#), "{ready}");
+    assert!(
+        ready.ends_with(r#"{"broken":[],"pending":0,"ready":true,"schema":"0002_greet_the_world"}"#),
+        "{ready}"
+    );
     let greetings = get(address, "/greetings");
     assert!(greetings.ends_with(r#"["Hello, world"]"#), "{greetings}");
 

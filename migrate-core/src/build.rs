@@ -1,6 +1,9 @@
 //! Rebuild tracking: a line for `build.rs` that makes Cargo notice new migration files.
 
+use crate::directory::source::folder::place;
+use crate::set::companion::{ASSERTIONS, BESIDE, SEEDS};
 use std::io::Write as _;
+use std::path::Path;
 
 /// Tells Cargo to rebuild the crate when a file is added to or removed from the migration directory.
 ///
@@ -14,11 +17,16 @@ use std::io::Write as _;
 /// ```
 ///
 /// The directory is relative to the crate's `Cargo.toml`, as for `migrate!`. The call prints
-/// `cargo::rerun-if-changed=migrations` and does nothing else, so a `build.rs` without a build dependency can
-/// print that line itself.
+/// `cargo::rerun-if-changed=migrations`, and the same for the folders `assertions` and `seeds` beside it if
+/// they exist, so a `build.rs` without a build dependency can print these lines itself.
 pub fn watch(directory: &str) {
-    // Cargo reads a build script's standard output. If it is closed, no one can receive an error.
-    let _ = writeln!(std::io::stdout(), "{}", directive(directory));
+    let beside = [ASSERTIONS, SEEDS].map(|name| place(Path::new(directory), &format!("{BESIDE}{name}")));
+    // A path that does not exist would run the build script at every build.
+    let beside = beside.iter().filter(|path| path.is_dir()).filter_map(|path| path.to_str());
+    for path in std::iter::once(directory).chain(beside) {
+        // Cargo reads a build script's standard output. If it is closed, no one can receive an error.
+        let _ = writeln!(std::io::stdout(), "{}", directive(path));
+    }
 }
 
 fn directive(directory: &str) -> String {

@@ -29,12 +29,15 @@ pub use engine::report::{Report, StepReport};
 pub use set::Layout;
 pub use set::checksum::{Checksum, InvalidChecksum};
 pub use set::code::{Code, CodeFunctions, CodeMigration};
+pub use set::companion::{Assertion, Seed};
 pub use set::digest::{Digest, DigestChain, InvalidDigest};
 pub use set::file_migration::FileMigration;
 pub use set::migration::{Migration, Payload, SqlMigration};
 pub use set::options::{Batch, Options, Phase, Replaces};
 pub use set::placeholder::{Placeholder, PlaceholderError};
-pub use set::problem::{BatchFault, CodeFault, MarkFault, PlaceholderFault, Problem, ProblemKind, Problems};
+pub use set::problem::{
+    BatchFault, CodeFault, CompanionFault, MarkFault, PlaceholderFault, Problem, ProblemKind, Problems,
+};
 pub use set::script::Script;
 pub use set::version::{Version, VersionOrder};
 pub use set::{Approval, DEFAULT_SET, DuplicateVersion, ScriptApproval, Set};

@@ -3,6 +3,8 @@
 use crate::args::Setting;
 use crate::lint::Judged;
 use migrate_core::directory::Directory;
+use migrate_core::directory::source::folder::place;
+use migrate_core::set::companion::CompanionFile;
 use migrate_core::set::embedded::Packing;
 use migrate_core::{Code, DigestChain, FileMigration, Migration as _, VersionOrder};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
@@ -19,7 +21,14 @@ pub(crate) fn set(
     directory: &Directory,
     tracked: &[PathBuf],
 ) -> TokenStream {
-    let path = |file: &str| folder.join(file).to_str().expect("checked before").to_owned();
+    let path = |file: &str| place(folder, file).to_str().expect("checked before").to_owned();
+    let [assertions, seeds] = [&directory.assertions, &directory.seeds].map(|files| {
+        let file = |file: &CompanionFile| {
+            let (shown, path) = (file.path(), path(file.path()));
+            quote!(#krate::__private::CompanionFile::from_static(#shown, I!(#path)))
+        };
+        files.iter().map(file).collect::<Vec<_>>()
+    });
     let tracked = tracked.iter().map(|file| file.to_string_lossy().into_owned());
     let settings = directory.settings.iter().map(|file| path(file)).chain(tracked);
     let migrations: Vec<&FileMigration> = directory.migrations.iter().chain(&directory.replaced).collect();
@@ -51,6 +60,8 @@ pub(crate) fn set(
             files: &[#(I!(#files)),*],
             packed: #packed,
             code: &[#(#krate::__private::CodeFunctions::new(&#functions)),*],
+            assertions: &[#(#assertions),*],
+            seeds: &[#(#seeds),*],
         };
         static MADE: [#krate::__private::LazyMigration; #count] = [#krate::__private::LAZY_MIGRATION; #count];
         // With every argument given, nothing is left for the default.

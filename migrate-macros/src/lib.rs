@@ -39,7 +39,8 @@ pub fn embed(input: TokenStream) -> TokenStream {
 /// | `migrations = "db/migrations"` | from that folder, as with `migrate!("db/migrations")` |
 /// | `set = crate::MIGRATIONS` | from a `Migrator` embedded elsewhere: compiles faster, because each `migrate!` embeds its folder |
 ///
-/// If `schema` is added, the test gets its own schema in a shared database instead of its own database.
+/// With `seeds = true`, the database has the rows of the set's seeds; with `seeds = "development"`, also those
+/// of that environment. If `schema` is added, the test gets its own schema in a shared database instead of its own database.
 /// `crate = path` gives the path of `migrate_postgres` if it differs from `::migrate_postgres`.
 ///
 /// The function takes any number of arguments of types that implement `FromTestDatabase`: a connected

@@ -3,15 +3,26 @@
 use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::parse::{Parse, ParseStream, Parser};
-use syn::{LitStr, Token};
+use syn::{LitBool, LitStr, Token};
 
-/// `#[test(migrations = "dir", set = path, schema, crate = path)]`; every part is optional.
+/// `#[test(migrations = "dir", set = path, schema, seeds = true, crate = path)]`; every part is optional.
 #[derive(Default)]
 struct Args {
     migrations: Option<LitStr>,
     set: Option<TokenStream>,
     schema: bool,
+    seeds: Option<Seeds>,
     krate: Option<TokenStream>,
+}
+
+/// The value of `seeds`.
+enum Seeds {
+    /// `false`
+    No,
+    /// `true`
+    Common,
+    /// The name of an environment.
+    Environment(LitStr),
 }
 
 /// An async function as written. Its types are passed on unchanged, so no type parser is needed.
@@ -50,6 +61,11 @@ fn emit(args: &Args, function: &Function) -> TokenStream {
         (None, None) => quote!(#krate::migrate!()),
     };
     let scope = if args.schema { quote!(Schema) } else { quote!(Database) };
+    let seeds = match &args.seeds {
+        None | Some(Seeds::No) => quote!(None),
+        Some(Seeds::Common) => quote!(Common),
+        Some(Seeds::Environment(name)) => quote!(Environment(#name)),
+    };
     let keep = !function.should_panic;
     // Use the argument's span, for the error about a type that no database provides.
     let given = arguments.iter().map(|argument| {
@@ -68,6 +84,7 @@ fn emit(args: &Args, function: &Function) -> TokenStream {
                 &#krate::testing::__private::Test {
                     name: ::core::concat!(::core::env!("CARGO_PKG_NAME"), "::", ::core::module_path!(), "::", ::core::stringify!(#name)),
                     scope: #krate::testing::__private::TestScope::#scope,
+                    seeds: #krate::testing::__private::TestSeeds::#seeds,
                     keep: #keep,
                 },
                 async |database| ::core::result::Result::Ok::<_, #krate::testing::TestingError>(test(#(#given),*).await),
@@ -91,7 +108,7 @@ impl Parse for Args {
 
 impl Args {
     fn option(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
-        const KEYS: &str = "the keys are `migrations`, `set`, `schema` and `crate`";
+        const KEYS: &str = "the keys are `migrations`, `set`, `schema`, `seeds` and `crate`";
         let key = input.call(<Ident as syn::ext::IdentExt>::parse_any).map_err(|error| {
             let example = "`#[migrate_postgres::test(set = crate::MIGRATIONS)]`";
             syn::Error::new(error.span(), format!("expected a key, as in {example}: {KEYS}"))
@@ -116,12 +133,26 @@ impl Args {
             "set" if self.set.is_some() => return Err(twice()),
             "set" if self.migrations.is_some() => return Err(contradiction()),
             "set" => self.set = Some(value(input, "the path of a `Migrator`")?),
+            "seeds" if self.seeds.is_some() => return Err(twice()),
+            "seeds" => self.seeds = Some(seeds(input)?),
             "crate" if self.krate.is_some() => return Err(twice()),
             "crate" => self.krate = Some(value(input, "the path of the crate `migrate_postgres`")?),
             _ => return Err(syn::Error::new(key.span(), format!("unknown key `{key}`: {KEYS}"))),
         }
         Ok(())
     }
+}
+
+/// Parses `= true`, `= false` or `= "environment"`.
+fn seeds(input: ParseStream<'_>) -> syn::Result<Seeds> {
+    input.parse::<Token![=]>()?;
+    if input.peek(LitStr) {
+        return input.parse().map(Seeds::Environment);
+    }
+    let span = input.span();
+    let text = "expected `true`, `false`, or the name of an environment as a string literal";
+    let is_seeded: LitBool = input.parse().map_err(|_| syn::Error::new(span, text))?;
+    Ok(if is_seeded.value { Seeds::Common } else { Seeds::No })
 }
 
 /// Parses `= tokens`, up to the next comma.
@@ -319,6 +350,8 @@ mod tests {
             (quote!(set = A, migrations = "x"), "give one of them"),
             (quote!(set =), "expected the path of a `Migrator`"),
             (quote!(migrations = 1), "expected the directory as a string literal"),
+            (quote!(seeds = 1), "expected `true`, `false`, or the name of an environment"),
+            (quote!(seeds = true, seeds = "a"), "`seeds` is given twice"),
         ] {
             let text = expanded(
                 args,

@@ -60,6 +60,7 @@ pub mod __private {
     pub use crate::code::{CodeFuture, Context, Functions, boxed};
     pub use crate::settings::SetSettings;
     pub use migrate_core::CodeFunctions;
+    pub use migrate_core::set::companion::CompanionFile;
     pub use migrate_core::set::embedded::{LAZY_MIGRATION, LazyMigration, Literals};
     pub use migrate_core::{Set, VersionOrder};
     pub use migrate_macros::embed;

@@ -28,6 +28,10 @@ pub mod production {
     #![doc = include_str!("../docs/production.md")]
 }
 
+pub mod assertions {
+    #![doc = include_str!("../docs/assertions.md")]
+}
+
 pub mod testing {
     #![doc = include_str!("../docs/testing.md")]
 }

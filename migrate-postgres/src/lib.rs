@@ -14,6 +14,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![allow(clippy::needless_doctest_main, reason = "a build.rs has a main")]
 
+pub mod assertion;
 mod backend;
 #[cfg(feature = "operate")]
 mod backup;
@@ -58,11 +59,12 @@ pub mod operate;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use assertion::{AssertionOutcome, AssertionResult, Assertions};
 pub use backend::RunningAttempt;
 pub use connection::target::Target;
 #[doc(hidden)]
 pub use embed::__private;
-pub use error::{Error, ErrorKind, LimitOwner, StoppedRun};
+pub use error::{Error, ErrorKind, LimitOwner, SeedFailure, StoppedRun};
 pub use history::{Attempt, AttemptOutcome};
 pub use migrate_core::advice::{self, Advice, Left};
 pub use migrate_core::directory::Reading;
@@ -81,6 +83,7 @@ pub use migrate_core::{
 };
 pub use migrate_macros::test;
 pub use migrator::Migrator;
+pub use migrator::seed::{SeedReport, SeedResult};
 pub use migrator::status::{MigrationStatus, Status, StatusRow};
 #[cfg(feature = "catalog")]
 pub use schema::{catalog, drift};

@@ -3,6 +3,7 @@
 //! (an allocator, a global recorder, the shared server), load the machine, or follow a run by the clock.
 
 mod adopt;
+mod assertions;
 mod backfill;
 mod bad_input;
 mod boot;
@@ -32,6 +33,7 @@ mod row_security;
 mod rust_code;
 mod safe_version;
 mod search_paths;
+mod seeds;
 mod session_isolation;
 mod set_settings;
 mod shapes;

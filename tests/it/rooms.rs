@@ -27,11 +27,12 @@ const CORE: [&str; 13] = [
 ];
 
 /// The rooms of `migrate-postgres`, from the ground up.
-const POSTGRES: [&str; 20] = [
+const POSTGRES: [&str; 21] = [
     "display",
     "objects",
     "settings",
     "sql",
+    "assertion",
     "error",
     "connection",
     "observe",

@@ -145,3 +145,20 @@ fn a_schema_is_kept_after_a_failure_until_the_test_runs_again() {
     assert_eq!(passed.said["others"], "", "{}", passed.text);
     assert!(!temp.run(TOLD, "pass").said["others"].contains(&passed.said["schema"]));
 }
+
+#[migrate_postgres::test(migrations = "fixtures/companions/migrations", seeds = true)]
+async fn a_test_has_the_seeds_that_it_asks_for(client: tokio_postgres::Client) {
+    let rows = client.query("SELECT word FROM words ORDER BY word", &[]).await.unwrap();
+    assert_eq!(rows.len(), 2);
+}
+
+#[migrate_postgres::test(migrations = "fixtures/companions/migrations", seeds = "development", schema)]
+async fn a_schema_of_a_test_has_the_seeds_of_its_environment(client: tokio_postgres::Client) {
+    let rows = client.query("SELECT word FROM words ORDER BY word", &[]).await.unwrap();
+    assert_eq!(rows.len(), 3);
+}
+
+#[migrate_postgres::test(migrations = "fixtures/companions/migrations")]
+async fn a_test_that_asks_for_no_seeds_has_none(client: tokio_postgres::Client) {
+    assert!(client.query("SELECT FROM words", &[]).await.unwrap().is_empty());
+}

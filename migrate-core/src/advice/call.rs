@@ -14,6 +14,10 @@ pub enum Call {
     History,
     /// The verify scripts.
     Verify,
+    /// The assertions.
+    Assert,
+    /// The seeds.
+    Seed,
     /// Accept an edit of a migration.
     #[non_exhaustive]
     Accept {
@@ -70,6 +74,8 @@ impl Call {
             Call::Status => "status",
             Call::History => "history",
             Call::Verify => "verify",
+            Call::Assert => "assert",
+            Call::Seed => "seed",
             Call::Accept { .. } => "accept",
             Call::Applied { .. } => "resolve_applied",
             Call::Baseline => "baseline",
@@ -89,6 +95,8 @@ impl Call {
             Call::Status => "status".to_owned(),
             Call::History => "history".to_owned(),
             Call::Verify => "verify".to_owned(),
+            Call::Assert => "assert".to_owned(),
+            Call::Seed => "seed".to_owned(),
             Call::Accept { name, is_forced: false } => format!("Accept::each([{name:?}])"),
             Call::Accept { name, is_forced: true } => format!("Accept::each([{name:?}]).forced()"),
             Call::Applied { migration } => format!("resolve({migration:?}, Resolution::Applied, …)"),
@@ -109,6 +117,8 @@ impl Call {
             Call::Status => "status".to_owned(),
             Call::History => "history".to_owned(),
             Call::Verify => "verify".to_owned(),
+            Call::Assert => "assert".to_owned(),
+            Call::Seed => "seed".to_owned(),
             Call::Accept { name, is_forced: false } => format!("accept {name}"),
             Call::Accept { name, is_forced: true } => format!("accept {name} --force"),
             Call::Applied { migration } => format!("resolve {migration} --applied"),

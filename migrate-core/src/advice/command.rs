@@ -136,6 +136,8 @@ impl Call {
             Call::Status => CommandLine::new(["status"], SHOWS),
             Call::History => CommandLine::new(["history"], "shows each run"),
             Call::Verify => CommandLine::new(["verify"], "checks again"),
+            Call::Assert => CommandLine::new(["assert"], "checks again"),
+            Call::Seed => CommandLine::new(["seed"], "runs the seeds that are left"),
             Call::Accept { name, is_forced: false } => {
                 let does = "records its new text, if only comments or formatting changed";
                 CommandLine::new(["accept", name], does).with_reason()

@@ -286,6 +286,8 @@ impl NextStep {
                     | Call::Adopt
                     | Call::Backfill
                     | Call::DriftKept
+                    | Call::Assert
+                    | Call::Seed
                     | Call::WatchFolder => {}
                 }
                 values

@@ -52,6 +52,8 @@ fn calls() -> Vec<Call> {
         Call::Status,
         Call::History,
         Call::Verify,
+        Call::Assert,
+        Call::Seed,
         Call::accept("0002_b", false),
         Call::accept("0002_b", true),
         Call::applied("0002_b"),
@@ -69,6 +71,8 @@ fn calls() -> Vec<Call> {
             | Call::Status
             | Call::History
             | Call::Verify
+            | Call::Assert
+            | Call::Seed
             | Call::Accept { .. }
             | Call::Applied { .. }
             | Call::Baseline

@@ -39,6 +39,9 @@
 //!   callback), a folder without its up script.
 //! - In a directory without migrations, every file is a problem.
 //!
+//! Folders `assertions` and `seeds` with SQL, in the directory or beside it, hold no migrations in any layout:
+//! see [`crate::set::companion`].
+//!
 //! A directory without migrations gives an empty set if a known file shows that the directory is intended (a
 //! `.gitkeep`, which a new project needs anyway to commit it). A directory without any known file is most
 //! likely the wrong one, and a [problem](crate::ProblemKind::NoMigrations).
@@ -75,6 +78,7 @@
 
 mod batch;
 mod code;
+mod companions;
 mod empty_script;
 mod layouts;
 mod parallel;
@@ -95,6 +99,7 @@ pub(crate) use self::layouts::marks::is_mark;
 use self::layouts::rules::Rules;
 use self::reader::Reader;
 use crate::directory::source::SourceFile;
+use crate::set::companion::CompanionFile;
 use crate::set::file_migration::FileMigration;
 use crate::set::problem::Problems;
 use crate::set::version::Version;
@@ -130,6 +135,10 @@ pub struct Directory {
     pub settings: Vec<String>,
     /// Files that were skipped, do nothing or may surprise.
     pub notes: Vec<Note>,
+    /// The files with [assertions](crate::set::companion), in the order of their names.
+    pub assertions: Vec<CompanionFile>,
+    /// The files with [seeds](crate::set::companion), in the order in which they run.
+    pub seeds: Vec<CompanionFile>,
 }
 
 impl From<Directory> for Set {
@@ -141,6 +150,7 @@ impl From<Directory> for Set {
             .expect("a directory is read without duplicate versions")
             .ordered(directory.layout.order())
             .declaring(directory.placeholders)
+            .accompanied(directory.assertions, directory.seeds)
             .noting(notices)
     }
 }
@@ -358,6 +368,7 @@ pub struct MigrationFile {
 /// If the files follow no layout, or two.
 pub fn outline(mut files: Vec<SourceFile>) -> Result<Outline, Problems> {
     files.sort_by(|a, b| a.path.cmp(&b.path));
+    companions::take_from(&mut files);
     let rules = layouts::detect::layout(&files)?;
     Ok(Reader::new(rules, &Reading::default()).outline(files))
 }
@@ -382,7 +393,8 @@ impl Reading {
     /// As for [`read`].
     pub fn read(&self, mut files: Vec<SourceFile>) -> Result<Directory, Problems> {
         files.sort_by(|a, b| a.path.cmp(&b.path));
+        let companions = companions::take_from(&mut files);
         let rules = layouts::detect::layout(&files)?;
-        Reader::new(rules, self).read(files)
+        Reader::new(rules, self).read(files, companions)
     }
 }

@@ -1,6 +1,7 @@
 //! The reader: turns the files of a directory into migrations by the rules of its layout.
 
 use super::code::is_rust;
+use super::companions::{self, CompanionReader, Companions, ReadCompanions};
 use super::layouts::rules::{FileKind, Rules, Stray};
 use super::place::FileLocation;
 use super::script::Scripts;
@@ -10,7 +11,7 @@ use crate::directory::source::SourceFile;
 use crate::set::code::CodeMigration;
 use crate::set::divide;
 use crate::set::file_migration::FileMigration;
-use crate::set::migration::SqlMigration;
+use crate::set::migration::{Migration, SqlMigration};
 use crate::set::options::{self, OptionName, Replaces};
 use crate::set::problem::{CodeFault, Problem, ProblemKind, Problems};
 use crate::set::script::Script;
@@ -69,7 +70,11 @@ impl Reader<'_> {
     }
 
     /// Returns the migrations of a directory, or every problem with its files.
-    pub(super) fn read(mut self, files: Vec<SourceFile>) -> Result<Directory, Problems> {
+    pub(super) fn read(
+        mut self,
+        files: Vec<SourceFile>,
+        companions: Companions,
+    ) -> Result<Directory, Problems> {
         let paths: BTreeSet<String> = files.iter().map(|file| file.path.clone()).collect();
         files.into_iter().for_each(|file| self.file(file));
         self.place_strays();
@@ -81,6 +86,7 @@ impl Reader<'_> {
             self.problems.push(Problem::of_file(path.clone(), kind));
         }
         let notes_lone_downs = self.rules.layout == Layout::Flat && self.has_ups();
+        let versions: Vec<Version> = self.drafts.keys().map(|(version, _)| version.clone()).collect();
         let drafts: Vec<_> = std::mem::take(&mut self.drafts).into_iter().collect();
         let read = parallel::map(drafts, |((version, _), mut draft)| {
             let mut problems = Problems::default();
@@ -106,6 +112,13 @@ impl Reader<'_> {
             self.notes.extend(notes);
             problems.into_iter().for_each(|problem| self.problems.push(problem));
         }
+        let ranges: Vec<_> = migrations.iter().filter_map(Migration::replaces).collect();
+        let mut companion_reader = CompanionReader {
+            placeholders: self.reading.placeholders.as_deref(),
+            problems: &mut self.problems,
+            has_version: &|text| companions::has_version(text, &versions, &ranges),
+        };
+        let ReadCompanions { assertions, seeds } = companion_reader.read(companions);
         if self.problems.is_empty() {
             batch::check_after(&migrations, &mut self.problems);
         }
@@ -118,6 +131,8 @@ impl Reader<'_> {
                 placeholders: self.reading.placeholders.clone().unwrap_or_default(),
                 settings: self.settings,
                 notes: self.notes,
+                assertions,
+                seeds,
             })
         } else {
             Err(self.problems.sorted())
@@ -156,6 +171,8 @@ impl Reader<'_> {
                     }
                     Role::Down => draft.downs.push(file),
                     Role::Verify => draft.verifies.push(file),
+                    // No layout has them: they are taken out of the files before.
+                    Role::Assertion | Role::Seed => {}
                 }
             }
             FileKind::Metadata => {

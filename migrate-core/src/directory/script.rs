@@ -10,9 +10,10 @@ use crate::directory::source::SourceFile;
 use crate::set::Role;
 use crate::set::options::{self, OptionName, Options};
 use crate::set::placeholder::{self, Placeholder, Placeholders};
-use crate::set::problem::{Problem, ProblemKind, Problems};
+use crate::set::problem::{CompanionFault, Problem, ProblemKind, Problems};
 use crate::set::script::{Script, grouping, units};
 use crate::sql::TransactionMode;
+use crate::sql::statement::LexedStatement;
 use crate::sql::{self, Ending, FaultKind, Invisible, LocalSetting, Split, Statements};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -122,7 +123,9 @@ impl Scripts<'_> {
     fn check_wordless(&mut self, path: &str, text: &str, split: &Split, role: Role) -> Option<ProblemKind> {
         let why = match (empty_script(text, &split.outline)?, role) {
             (EmptyScript::Unwritten, _) => return Some(ProblemKind::Unwritten),
-            (EmptyScript::Blank, Role::Verify) => return Some(ProblemKind::Empty),
+            (EmptyScript::Blank, Role::Verify) | (_, Role::Assertion | Role::Seed) => {
+                return Some(ProblemKind::Empty);
+            }
             (EmptyScript::Blank, Role::Up) if text.is_empty() && !self.rules.runs_empty => {
                 return Some(ProblemKind::Empty);
             }
@@ -219,6 +222,14 @@ fn transactions(
     report: &mut dyn FnMut(usize, ProblemKind),
     note: &mut dyn FnMut(usize, NoteKind),
 ) {
+    if matches!(role, Role::Assertion | Role::Seed) {
+        for statement in statements {
+            let fault = companion_fault(statement, text, role);
+            let at = statement.range().start;
+            fault.into_iter().for_each(|fault| report(at, ProblemKind::Companion { fault }));
+        }
+        return;
+    }
     if role == Role::Verify {
         let boundaries =
             statements.iter().filter_map(|s| Some(s).zip(s.control().filter(|c| c.is_boundary())));
@@ -256,6 +267,21 @@ fn transactions(
     }
     if let Some(at) = idle {
         note(at, NoteKind::IdleLocalSetting);
+    }
+}
+
+/// The fault of a statement in an assertion or a seed.
+fn companion_fault(statement: &sql::Statement, text: &str, role: Role) -> Option<CompanionFault> {
+    let statement_text = statement.text(text);
+    let shown = || beginning(&sql::redact(statement_text));
+    if role == Role::Assertion {
+        let is_query = LexedStatement::new(statement_text).parse().is_query();
+        return (!is_query).then(|| CompanionFault::NotAQuery { statement: shown() });
+    }
+    let boundary = statement.control().filter(|control| control.is_boundary());
+    match boundary {
+        Some(control) => Some(CompanionFault::Control { command: control.command() }),
+        None => statement.refuses().map(|_| CompanionFault::RefusesBlock { statement: shown() }),
     }
 }
 
@@ -325,7 +351,7 @@ fn with_asked(
     asked: Option<&Asked>,
     report: &mut dyn FnMut(ProblemKind),
 ) -> Options {
-    let Some(asked) = asked.filter(|_| role != Role::Verify) else { return options };
+    let Some(asked) = asked.filter(|_| matches!(role, Role::Up | Role::Down)) else { return options };
     if let Some(header) = options.transaction.filter(|header| *header != asked.mode) {
         report(ProblemKind::ContradictsMetadata {
             header: options::transaction_word(header),

@@ -478,7 +478,14 @@ mod tests {
         let Directory { migrations, layout, .. } = directory::read(FILES.map(file).to_vec()).unwrap();
         let packing = Packing::of(migrations.iter());
         let files = FILES.map(|(_, text)| text).to_vec().leak();
-        let literals = Literals { order: layout.order(), files, packed: packing.bytes.leak(), code: &[] };
+        let literals = Literals {
+            order: layout.order(),
+            files,
+            packed: packing.bytes.leak(),
+            code: &[],
+            assertions: &[],
+            seeds: &[],
+        };
         let made = [LAZY_MIGRATION; FILES.len()].to_vec().leak();
         let digests = DigestChain::of(migrations.iter().map(|m| (m.version(), m.checksum())));
         let digests = digests.as_bytes().to_vec().leak();

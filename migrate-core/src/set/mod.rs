@@ -3,6 +3,7 @@
 pub(crate) mod approval;
 pub mod checksum;
 pub mod code;
+pub mod companion;
 pub mod digest;
 #[doc(hidden)]
 pub mod embedded;
@@ -21,6 +22,7 @@ pub use approval::{Approval, ScriptApproval};
 pub use layout::Layout;
 pub use role::Role;
 
+use crate::set::companion::{Assertion, CompanionFile, Seed};
 use crate::set::digest::DigestChain;
 use crate::set::embedded::{Embedded, LazyMigration, Literals};
 use crate::set::filled::{Base, Filled};
@@ -57,6 +59,9 @@ pub struct Set {
     values: Option<Arc<Values>>,
     /// Remarks about the files that the set was read from.
     notices: Cow<'static, [Cow<'static, str>]>,
+    /// The files with assertions and seeds. They are read when they are asked for.
+    assertions: Cow<'static, [CompanionFile]>,
+    seeds: Cow<'static, [CompanionFile]>,
 }
 
 #[derive(Clone, Debug)]
@@ -128,6 +133,8 @@ impl Set {
             placeholders,
             values: None,
             notices: Cow::Borrowed(&[]),
+            assertions: Cow::Borrowed(&[]),
+            seeds: Cow::Borrowed(&[]),
         })
     }
 
@@ -155,6 +162,8 @@ impl Set {
             placeholders: Cow::Borrowed(placeholders),
             values: None,
             notices: Cow::Borrowed(notices),
+            assertions: Cow::Borrowed(literals.assertions),
+            seeds: Cow::Borrowed(literals.seeds),
         }
     }
 
@@ -176,6 +185,38 @@ impl Set {
     /// Attaches remarks about the files.
     pub(crate) fn noting(self, notices: Vec<String>) -> Set {
         Set { notices: notices.into_iter().map(Cow::Owned).collect(), ..self }
+    }
+
+    /// Attaches the files with assertions and seeds.
+    pub(crate) fn accompanied(self, assertions: Vec<CompanionFile>, seeds: Vec<CompanionFile>) -> Set {
+        Set { assertions: Cow::Owned(assertions), seeds: Cow::Owned(seeds), ..self }
+    }
+
+    /// The [assertions](crate::set::companion) beside the migrations, in the order of their names, with the
+    /// values of the placeholders.
+    pub fn assertions(&self) -> impl Iterator<Item = Assertion> {
+        self.assertions.iter().map(|file| Assertion::new(self.companion(file, Role::Assertion)))
+    }
+
+    /// The [seeds](crate::set::companion) beside the migrations, in the order in which they run, with the
+    /// values of the placeholders.
+    pub fn seeds(&self) -> impl Iterator<Item = Seed> {
+        self.seeds.iter().map(|file| Seed::new(self.companion(file, Role::Seed)))
+    }
+
+    /// The paths of the assertions and seeds, relative to the folder above the migrations' folder or to that
+    /// folder itself. Nothing is parsed.
+    pub fn companion_paths(&self) -> impl Iterator<Item = &str> {
+        self.assertions.iter().chain(&*self.seeds).map(CompanionFile::shown_path)
+    }
+
+    fn companion(&self, file: &CompanionFile, role: Role) -> Script {
+        let names: Vec<String> = self.placeholders().map(str::to_owned).collect();
+        let script = file.script(role, &names);
+        match self.values.as_deref() {
+            Some(values) if !script.placeholders().is_empty() => script.filled(values),
+            _ => script,
+        }
     }
 
     /// Remarks about the files that the set was read from, one line each: files that were skipped because
@@ -218,18 +259,24 @@ impl Set {
         if ends_body.is_empty() {
             return Ok(());
         }
+        let check = |script: &Script| {
+            let in_body = |p: &&Placeholder| p.in_body() && ends_body.contains(&p.name());
+            match script.placeholders().iter().find(in_body) {
+                Some(found) => {
+                    let (name, path) = (found.name().to_owned(), script.path().to_owned());
+                    Err(PlaceholderError::EndsBody { name, path })
+                }
+                None => Ok(()),
+            }
+        };
         self.iter().chain(self.replaced()).try_for_each(|migration| {
             let scripts = [Some(migration.up()), migration.down()];
-            let scripts = scripts.into_iter().flatten().filter_map(Payload::into_script);
-            for script in scripts.chain(migration.verify().map(Cow::Borrowed)) {
-                let in_body = |p: &&Placeholder| p.in_body() && ends_body.contains(&p.name());
-                if let Some(found) = script.placeholders().iter().find(in_body) {
-                    let (name, path) = (found.name().to_owned(), script.path().to_owned());
-                    return Err(PlaceholderError::EndsBody { name, path });
-                }
-            }
-            Ok(())
-        })
+            let mut scripts = scripts.into_iter().flatten().filter_map(Payload::into_script);
+            scripts.try_for_each(|script| check(&script))?;
+            migration.verify().map_or(Ok(()), check)
+        })?;
+        self.assertions().try_for_each(|assertion| check(assertion.script()))?;
+        self.seeds().try_for_each(|seed| check(seed.script()))
     }
 
     /// Fills a script stored by a history with the values of this set.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The role of a script in its migration.
+/// The role of a script: in its migration, or beside the migrations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Role {
@@ -12,6 +12,10 @@ pub enum Role {
     Down,
     /// Verifies the migration.
     Verify,
+    /// Asserts what is true of the database, whichever migration made it so.
+    Assertion,
+    /// Fills the database with rows.
+    Seed,
 }
 
 impl fmt::Display for Role {
@@ -20,6 +24,8 @@ impl fmt::Display for Role {
             Role::Up => "up",
             Role::Down => "down",
             Role::Verify => "verify",
+            Role::Assertion => "assertion",
+            Role::Seed => "seed",
         })
     }
 }

@@ -177,7 +177,8 @@ impl Script {
         Script::of_role(path, text, crate::set::Role::Up)
     }
 
-    fn of_role(
+    /// Reads a script of a role.
+    pub(crate) fn of_role(
         path: impl Into<Cow<'static, str>>,
         text: String,
         role: crate::set::Role,

@@ -32,6 +32,8 @@ fn embedded(directory: &Directory, folder: &'static str) -> Set {
         files: packing.files.iter().map(text).collect::<Vec<_>>().leak(),
         packed: packing.bytes.leak(),
         code: &[],
+        assertions: &[],
+        seeds: &[],
     };
     let made: Vec<_> = all.iter().map(|_| LAZY_MIGRATION).collect();
     let digests = Set::from(directory.clone()).digests().as_bytes().to_vec();

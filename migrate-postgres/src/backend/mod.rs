@@ -1,12 +1,14 @@
 //! The engine's backend: a set's history in a PostgreSQL database, its lock, and what is applied under it.
 
+mod lock_wait;
 mod locked;
 mod running;
 
+pub(crate) use lock_wait::LockWait;
+pub(crate) use locked::PgLocked;
 pub use running::RunningAttempt;
 pub(crate) use running::running;
 
-use crate::backend::locked::PgLocked;
 use crate::connection::protect;
 use crate::connection::session::Session;
 use crate::connection::target::Target;
@@ -256,25 +258,9 @@ impl<'t, T: Target + ?Sized> PgHistory<'t, T> {
         }
         Ok(worker)
     }
-}
 
-#[async_trait]
-impl<T: Target + ?Sized> History for PgHistory<'_, T> {
-    type Error = Error;
-
-    async fn head(&mut self, set: &Set) -> Result<HistoryHead, Error> {
-        match self.probe(set).await {
-            Err(error) if error.is_of_a_timeout() => self.probe_without_timeouts(set, error).await,
-            looked => looked,
-        }
-    }
-
-    async fn load(&mut self, set: &Set) -> Result<HistoryState, Error> {
-        let session_info = self.session_info().await?;
-        load::load_all(&self.session, &session_info, self.settings, set).await
-    }
-
-    async fn try_lock<'a>(&'a mut self, set: &'a Set) -> Result<Locking<'a, Error>, Error> {
+    /// Tries to take the lock, like [`History::try_lock`].
+    pub(crate) async fn try_acquire<'a>(&'a mut self, set: &'a Set) -> Result<Acquisition<'a, 't>, Error> {
         let (kind, run) = (self.lock_kind()?, self.settings.run.clone().unwrap_or_else(run_id));
         #[cfg(feature = "operate")]
         let backup = crate::backup::Due::of(self.settings, self.target)?;
@@ -284,7 +270,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
             let is_free = answered(since, self.settings, lock.is_free(&self.session)).await;
             match is_free.map_err(|error| self.unanswered(error))? {
                 Ok(true) => {}
-                Ok(false) => return Ok(Locking::Held(self.who_holds(&*lock).await?)),
+                Ok(false) => return Ok(Acquisition::Held(self.who_holds(&*lock).await?)),
                 Err(error) => return Err(lock_error(&self.session, self.settings, error).await),
             }
         }
@@ -299,7 +285,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
             Ok(LockAttempt::Got(answers)) => answers,
             Ok(LockAttempt::Held) => {
                 self.session.unmark();
-                return Ok(Locking::Held(self.who_holds(&*lock).await?));
+                return Ok(Acquisition::Held(self.who_holds(&*lock).await?));
             }
             Ok(LockAttempt::InTransaction) => {
                 // Ending our transaction would end its owner's.
@@ -332,7 +318,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
                 return match self.connection_limit().await {
                     // Only this run itself is in its way, however long it waits.
                     Some((owner, 1)) => Err(error.with_limit(owner)),
-                    _ => Ok(Locking::Crowded(error)),
+                    _ => Ok(Acquisition::Crowded(error)),
                 };
             }
         };
@@ -350,7 +336,7 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
         };
         let mut monitor = BlockerMonitor::new(Box::new(move || target.open_another()), settings.engine.slow);
         monitor.hear(worker.as_ref().unwrap_or(holder).heard().cloned());
-        Ok(Locking::Acquired(Box::new(PgLocked {
+        Ok(Acquisition::Acquired(Box::new(PgLocked {
             holder,
             worker,
             lock,
@@ -368,6 +354,38 @@ impl<T: Target + ?Sized> History for PgHistory<'_, T> {
             #[cfg(feature = "operate")]
             backup,
         })))
+    }
+}
+
+/// The outcome of an attempt to take the lock: [`Locking`] with what only this backend can do under it.
+pub(crate) enum Acquisition<'a, 't> {
+    Acquired(Box<PgLocked<'a, 't>>),
+    Held(Holder),
+    Crowded(Error),
+}
+
+#[async_trait]
+impl<T: Target + ?Sized> History for PgHistory<'_, T> {
+    type Error = Error;
+
+    async fn head(&mut self, set: &Set) -> Result<HistoryHead, Error> {
+        match self.probe(set).await {
+            Err(error) if error.is_of_a_timeout() => self.probe_without_timeouts(set, error).await,
+            looked => looked,
+        }
+    }
+
+    async fn load(&mut self, set: &Set) -> Result<HistoryState, Error> {
+        let session_info = self.session_info().await?;
+        load::load_all(&self.session, &session_info, self.settings, set).await
+    }
+
+    async fn try_lock<'a>(&'a mut self, set: &'a Set) -> Result<Locking<'a, Error>, Error> {
+        Ok(match self.try_acquire(set).await? {
+            Acquisition::Acquired(locked) => Locking::Acquired(locked),
+            Acquisition::Held(holder) => Locking::Held(holder),
+            Acquisition::Crowded(error) => Locking::Crowded(error),
+        })
     }
 
     async fn pause(&self, duration: Duration) {

@@ -47,6 +47,10 @@ pub enum Exit {
     Incomplete,
     /// 12: `check` has a finding of a denied risk.
     Findings,
+    /// 13: an assertion is not true, or could not be checked.
+    Untrue,
+    /// 14: `compare` found rows that differ.
+    RowsDiffer,
     /// 130: interrupted from the keyboard (SIGINT).
     Interrupted,
     /// 143: terminated (SIGTERM).
@@ -72,6 +76,8 @@ impl Exit {
             Exit::NoBackup => 10,
             Exit::Incomplete => 11,
             Exit::Findings => 12,
+            Exit::Untrue => 13,
+            Exit::RowsDiffer => 14,
             Exit::HungUp => 129,
             Exit::Interrupted => 130,
             Exit::Terminated => 143,
@@ -94,6 +100,8 @@ impl Exit {
             Exit::NoBackup => "no_backup",
             Exit::Incomplete => "incomplete",
             Exit::Findings => "findings",
+            Exit::Untrue => "untrue",
+            Exit::RowsDiffer => "rows_differ",
             Exit::Interrupted => "interrupted",
             Exit::Terminated => "terminated",
             Exit::HungUp => "hung_up",
@@ -104,6 +112,7 @@ impl Exit {
     fn of_error(error: &Error) -> Exit {
         match (error.class(), error) {
             (_, Error::Failed(failure)) => Exit::of_failure(failure),
+            (_, Error::BrokenAssertions(_)) => Exit::Untrue,
             (ErrorClass::Failed, _) => Exit::Failed,
             (ErrorClass::Refused, _) => Exit::Refused,
             (ErrorClass::Drift, _) => Exit::Drift,
@@ -128,6 +137,7 @@ impl Exit {
     pub(super) fn of(problem: &Problem) -> Exit {
         match problem {
             Problem::Migrate(error) => Exit::of_error(error),
+            Problem::Seeding { error, .. } => Exit::of_error(error),
             // A refusal promises that nothing was changed.
             Problem::Rebuilding { error, .. } => match Exit::of_error(error) {
                 Exit::Refused => Exit::Error,

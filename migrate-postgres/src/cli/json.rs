@@ -137,6 +137,10 @@ pub(super) fn error(problem: &Problem) -> Value {
             value["emptied"] = json!(database);
             put_error(&mut value, error);
         }
+        Problem::Seeding { database, error, .. } => {
+            value["emptied"] = json!(database);
+            put_error(&mut value, error);
+        }
         Problem::Refuted(failure) => value["failure"] = self::failure(failure),
         Problem::Folder(FolderError::Problems { problems, .. }) => {
             value["problems"] = problems.iter().map(self::problem).collect();
@@ -160,6 +164,16 @@ fn put_error(value: &mut Value, error: &Error) {
         Error::LockWait { waited, holder: by } => {
             value["waited_seconds"] = seconds(*waited);
             value["holder"] = holder(by);
+        }
+        Error::BrokenAssertions(broken) => {
+            value["report"] = report(&broken.report);
+            let broken = broken.assertions.broken().map(ToString::to_string);
+            value["assertions"] = json!(broken.collect::<Vec<_>>());
+        }
+        Error::Seed(seed) => {
+            value["seed"] = json!(seed.name());
+            value["failure"] = failure(&seed.failure);
+            value["earlier"] = json!(seed.earlier);
         }
         Error::Differs { differences, .. } => value["differences"] = self::differences(differences),
         _ => {}

@@ -122,6 +122,16 @@ pub(crate) enum Problem {
         again: String,
     },
 
+    /// A reset has rebuilt the database, and a seed of the set failed.
+    Seeding {
+        /// Its name.
+        database: String,
+        /// The number of steps in which the database was rebuilt.
+        steps: usize,
+        /// The error of the seed.
+        error: Box<Error>,
+    },
+
     /// No schema is recorded.
     NotKept,
 
@@ -152,7 +162,7 @@ impl Problem {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Problem::Migrate(error) => error.kind().word(),
-            Problem::Rebuilding { error, .. } => error.kind().word(),
+            Problem::Rebuilding { error, .. } | Problem::Seeding { error, .. } => error.kind().word(),
             Problem::Refuted(_) => "refuted",
             Problem::Connection(_) => "connection",
             Problem::Folder(FolderError::Problems { .. }) => "problems",
@@ -235,7 +245,7 @@ impl Explain for Problem {
     fn fact(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
         match self {
             Problem::Migrate(error) => error.fact(f),
-            Problem::Rebuilding { error, .. } => error.fact(f),
+            Problem::Rebuilding { error, .. } | Problem::Seeding { error, .. } => error.fact(f),
             Problem::Refuted(failure) => failure.fact(f),
             Problem::Connection(problem) => problem.fact(f),
             Problem::Folder(error) => write!(f, "{error}"),
@@ -294,7 +304,10 @@ impl Explain for Problem {
                 Left::Nothing => Left::Steps { done: error.report().map_or(0, |report| report.steps.len()) },
                 left => left,
             },
-            Problem::Seed { is_rolled_back: true, steps, .. } => Left::Steps { done: *steps },
+            Problem::Seeding { error, .. } if error.left() == Left::Unknown => Left::Unknown,
+            Problem::Seed { is_rolled_back: true, steps, .. } | Problem::Seeding { steps, .. } => {
+                Left::Steps { done: *steps }
+            }
             Problem::Seed { is_rolled_back: false, .. } => Left::Unknown,
             Problem::Interrupted(_) => Left::Unknown,
             Problem::Refuted(_)
@@ -334,6 +347,10 @@ impl Explain for Problem {
             Problem::Refuted(failure) => {
                 write!(f, "\ndatabase: {} is applied as before; nothing was changed", failure.name)
             }
+            Problem::Seeding { database, error, .. } => {
+                error.state(f)?;
+                write!(f, "; {database} was emptied and rebuilt before it")
+            }
             Problem::Seed { is_rolled_back: true, .. } => {
                 f.write_str("\ndatabase: rebuilt; the seed script left nothing behind")
             }
@@ -367,7 +384,7 @@ impl Explain for Problem {
     fn details(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
         match self {
             Problem::Migrate(error) => error.details(f),
-            Problem::Rebuilding { error, .. } => error.details(f),
+            Problem::Rebuilding { error, .. } | Problem::Seeding { error, .. } => error.details(f),
             _ => Ok(()),
         }
     }
@@ -403,6 +420,7 @@ impl Explain for Problem {
                 let drop = format!("DROP SUBSCRIPTION {}", crate::sql::quote::quote_if_needed(first));
                 Advice::of(NextStep::sql_to("drop them first", drop))
             }
+            Problem::Seeding { error, .. } => error.advice(),
             Problem::Seed { .. } => Advice::fix("correct the script, and reset again"),
             Problem::NotKept => Advice::fix("record it in each run with `--snapshot-schema`")
                 .or(NextStep::fix("record the current one with `drift --keep`"))

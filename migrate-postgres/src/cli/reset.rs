@@ -1,16 +1,14 @@
 //! Emptying a database, and the mark that permits it.
 
 use super::context::Context;
-use crate::backend::PgHistory;
+use crate::backend::{LockWait, PgHistory};
 use crate::connection::endpoint::Endpoint;
 use crate::connection::protect::{self, SessionTimeouts};
 use crate::connection::session::Session;
 use crate::error::Error;
 use crate::schema::scratch::drops;
 use crate::sql::quote::quote_ident;
-use migrate_core::engine::Backoff;
 use migrate_core::engine::{History as _, Locking};
-use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
@@ -67,25 +65,25 @@ pub(super) async fn empty_under_lock(
     let (set, settings) = (context.migrator.set(), &context.migrator.settings);
     let mut history = PgHistory::open(target, settings).await?;
     let idle_limit = protect::idle_limit(session).await;
-    let began = Instant::now();
-    let mut backoff = Backoff::new(Duration::from_millis(20), settings.engine.poll);
+    let mut wait = LockWait::new(settings);
     let emptied = loop {
-        let waited = began.elapsed();
-        match history.try_lock(set).await? {
+        let pause = match history.try_lock(set).await? {
             Locking::Acquired(locked) => {
                 let emptied = empty(session).await;
                 // A lease was dropped with its schema.
                 drop(locked.release().await);
                 break emptied;
             }
-            Locking::Held(holder) if waited >= settings.engine.lock_wait => {
-                break Err(Error::LockWait { waited, holder });
+            Locking::Held(holder) => {
+                context.ui.wait_for_lock(&holder);
+                wait.held(holder)
             }
-            Locking::Held(holder) => context.ui.wait_for_lock(&holder),
-            Locking::Crowded(error) if waited >= settings.engine.lock_wait => break Err(error),
-            Locking::Crowded(_) => {}
-        }
-        let pause = backoff.pause().min(settings.engine.lock_wait.saturating_sub(waited));
+            Locking::Crowded(error) => wait.crowded(error),
+        };
+        let pause = match pause {
+            Ok(pause) => pause,
+            Err(error) => break Err(error),
+        };
         if idle_limit.is_some() {
             // Most pauses are too short to contain a keep-alive, so it comes after each.
             drop(session.check_connection().await);

@@ -55,10 +55,15 @@ pub(crate) fn in_milliseconds(text: &str) -> String {
 /// Turns off the timeouts, and makes the text of values independent of the session, as the first queries of a
 /// transaction.
 fn settings() -> String {
+    format!("{}; SELECT {} WHERE {IS_FREE}", no_timeouts(), printing())
+}
+
+/// Calls that make the text of values independent of the session, until the end of the transaction.
+pub(crate) fn printing() -> String {
     let printing = PRINTING.map(|(name, value)| {
         format!("pg_catalog.set_config({}, {}, true)", quote_literal(name), quote_literal(value))
     });
-    format!("{}; SELECT {} WHERE {IS_FREE}", no_timeouts(), printing.join(", "))
+    printing.join(", ")
 }
 
 /// The number of answers to [`settings`].

@@ -2,6 +2,7 @@
 
 use crate::connection::heard::Heard;
 use crate::connection::protect;
+use crate::error::Error;
 use crate::sql::answers::{Answers, is_true};
 use crate::sql::transaction::IS_FREE;
 use std::ops::Deref;
@@ -164,6 +165,21 @@ impl<'a> Session<'a> {
             self.unmark();
         }
         has_begun
+    }
+
+    /// Refuses a borrowed `Client` that is in a transaction of its owner, which ours would end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InTransaction`].
+    pub(crate) async fn check_free(&self) -> Result<(), Error> {
+        if self.is_ours() {
+            return Ok(());
+        }
+        let failed = |source| Error::server("reading the state of the session", source);
+        let answers = self.simple_query(&format!("SELECT {IS_FREE}")).await.map_err(failed)?;
+        let is_free = Answers::of(answers).next().first().is_some_and(|row| is_true(row, 0));
+        if is_free { Ok(()) } else { Err(Error::InTransaction) }
     }
 
     /// Ends the transaction of [`Session::begin_reading`].

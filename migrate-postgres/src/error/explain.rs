@@ -123,6 +123,20 @@ impl Explain for Error {
             Error::LockLost => f.write_str("the migration lock was lost, so the run stopped"),
             Error::Stopped(stopped) => stopped.fact(f),
             Error::Failed(failure) => failure.fact(f),
+            Error::BrokenAssertions(broken) => {
+                let count = broken.assertions.broken().count();
+                let s = if count == 1 { "assertion does" } else { "assertions do" };
+                write!(f, "{count} {s} not hold after the run")
+            }
+            #[cfg(feature = "operate")]
+            Error::Compare(error) => error.fact(f),
+            Error::Seed(seed) => seed.fact(f),
+            Error::NoSuchEnvironment { environment, found } if found.is_empty() => {
+                write!(f, "there are no seeds of the environment {environment}, and of no other")
+            }
+            Error::NoSuchEnvironment { environment, found } => {
+                write!(f, "there are no seeds of the environment {environment}, only of {}", found.join(", "))
+            }
             Error::Stale { folder, missing } => {
                 write!(f, "the binary is stale: {folder} has {missing}, which is not embedded")
             }
@@ -133,6 +147,8 @@ impl Explain for Error {
         match self {
             Error::Failed(failure) => failure.left,
             Error::Stopped(stopped) => Explain::left(&**stopped),
+            Error::BrokenAssertions(broken) => Left::Steps { done: broken.report.steps.len() },
+            Error::Seed(seed) => seed.left(),
             error => error.kind().left(),
         }
     }
@@ -141,6 +157,11 @@ impl Explain for Error {
         match self {
             Error::Failed(failure) => failure.state(f),
             Error::Stopped(stopped) => stopped.state(f),
+            Error::BrokenAssertions(broken) => {
+                broken.assertions.broken().try_for_each(|result| write!(f, "\n{result}"))?;
+                write!(f, "\ndatabase: what the run did is committed: {}", broken.report)
+            }
+            Error::Seed(seed) => seed.state(f),
             error => write!(f, "; {}", error.left()),
         }
     }
@@ -274,6 +295,13 @@ impl Explain for Error {
             Error::LockLost => Advice::NONE.then(NextStep::Again(Again::WhereItStopped)),
             Error::Stopped(stopped) => Explain::advice(&**stopped),
             Error::Failed(failure) => failure.advice(),
+            Error::BrokenAssertions(_) => Advice::fix("correct the rows, or the assertion")
+                .then(NextStep::call(Call::Assert, "check again")),
+            #[cfg(feature = "operate")]
+            Error::Compare(error) => error.advice(),
+            Error::Seed(seed) => seed.advice(),
+            Error::NoSuchEnvironment { .. } => Advice::fix("name one of them")
+                .or(NextStep::fix("add a file to its folder")),
             Error::Stale { .. } => Advice::fix("build again (touch the file that embeds the folder)")
                 .then(NextStep::call(Call::WatchFolder, "let build.rs watch the folder")),
         }

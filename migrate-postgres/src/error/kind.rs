@@ -110,6 +110,11 @@ kinds! {
     LockWait, "lock_wait", Locked, Nothing;
     LockLost, "lock_lost", Other, Unknown;
     Failed, "failed", Failed, Nothing;
+    BrokenAssertions, "broken_assertions", Failed, Nothing;
+    #[cfg(feature = "operate")]
+    Compare, "compare", Refused, Nothing;
+    Seed, "seed", Failed, Nothing;
+    NoSuchEnvironment, "no_such_environment", Refused, Nothing;
     Stale, "stale", Refused, Nothing;
 }
 

@@ -2,12 +2,15 @@
 
 #[cfg(feature = "operate")]
 mod backup;
+#[cfg(feature = "operate")]
+mod compare;
 #[cfg(feature = "catalog")]
 mod scratch;
 
 mod connect;
 mod explain;
 mod kind;
+mod seed;
 mod stopped;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -16,6 +19,8 @@ pub(crate) mod wording;
 
 #[cfg(feature = "operate")]
 pub use backup::BackupError;
+#[cfg(feature = "operate")]
+pub use compare::{CompareError, ComparedSide};
 #[cfg(feature = "catalog")]
 pub use scratch::ScratchError;
 
@@ -25,6 +30,7 @@ pub(crate) use explain::cause;
 #[cfg(any(feature = "cli", feature = "metrics", feature = "tracing"))]
 pub(crate) use kind::ErrorClass;
 pub use kind::ErrorKind;
+pub use seed::SeedFailure;
 pub use stopped::StoppedRun;
 
 use migrate_core::PlaceholderError;
@@ -333,6 +339,25 @@ pub enum Error {
     /// A migration failed; the message says where, why, what the database holds now, and how to go on.
     Failed(Box<Failure>),
 
+    /// A run applied or reverted migrations, and afterwards an assertion is not true: see
+    /// [`assert_after`](crate::Migrator::assert_after).
+    BrokenAssertions(Box<crate::assertion::BrokenAssertions>),
+
+    /// The rows of two queries can't be compared.
+    #[cfg(feature = "operate")]
+    Compare(CompareError),
+
+    /// A seed failed, and was rolled back.
+    Seed(Box<SeedFailure>),
+
+    /// There are no seeds of the environment.
+    NoSuchEnvironment {
+        /// The environment.
+        environment: String,
+        /// The environments that have seeds.
+        found: Vec<String>,
+    },
+
     /// The binary is stale: its migrations folder has changed since the build. Debug builds only.
     Stale {
         /// The folder.
@@ -351,6 +376,7 @@ impl std::error::Error for Error {
             Error::Pool { source } => Some(source),
             Error::Failed(failure) => failure.source(),
             Error::Stopped(stopped) => stopped.source(),
+            Error::Seed(seed) => seed.failure.source(),
             #[cfg(feature = "operate")]
             Error::Backup(error) => error.source(),
             #[cfg(feature = "catalog")]
@@ -376,6 +402,8 @@ from! {
     Failed(Box<Failure>),
     #[cfg(feature = "operate")]
     Backup(BackupError),
+    #[cfg(feature = "operate")]
+    Compare(CompareError),
     #[cfg(feature = "catalog")]
     Scratch(ScratchError),
 }
@@ -470,6 +498,7 @@ impl Error {
         match self {
             Error::Failed(failure) => Some(&failure.report),
             Error::Stopped(stopped) => Some(&stopped.committed.report),
+            Error::BrokenAssertions(broken) => Some(&broken.report),
             _ => None,
         }
     }
@@ -479,6 +508,9 @@ impl Error {
         match self {
             Error::Failed(failure) => failure.code.as_deref(),
             Error::Stopped(stopped) => stopped.error.sqlstate(),
+            Error::Seed(seed) => seed.failure.code.as_deref(),
+            #[cfg(feature = "operate")]
+            Error::Compare(error) => error.sqlstate(),
             #[cfg(feature = "catalog")]
             Error::Scratch(error) => error.sqlstate(),
             error => error.server_error()?.code().map(SqlState::code),

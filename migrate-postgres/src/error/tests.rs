@@ -95,6 +95,47 @@ fn other_schema(table: &str) -> Error {
     }
 }
 
+/// A run after which one assertion is false, and another can't be checked.
+fn broken_assertions() -> crate::assertion::BrokenAssertions {
+    use crate::assertion::{AssertionOutcome, AssertionResult, Assertions, BrokenAssertions};
+    let failed = AssertionOutcome::Failed {
+        line: 2,
+        column: 1,
+        rows: 12,
+        columns: vec!["id".to_owned(), "email".to_owned()],
+        key: vec!["id".to_owned()],
+        keys: vec![vec![Some("7".to_owned())], vec![None]],
+    };
+    let late = AssertionOutcome::TimedOut { line: 1, column: 1, limit: Duration::from_secs(5) };
+    let result = |name: &str, outcome| {
+        AssertionResult::new(name, &format!("assertions/{name}.sql"), outcome, Duration::ZERO)
+    };
+    let mut report = Report::default();
+    report.steps = vec![StepReport::new(Action::Apply, Version::numeric("0002"), "0002_b")];
+    let results = vec![result("emails", failed), result("late", late)];
+    BrokenAssertions::new(report, Assertions::new(results))
+}
+
+#[cfg(feature = "operate")]
+fn compare_error() -> CompareError {
+    CompareError::MissingKey {
+        side: ComparedSide::Second,
+        key: "id".to_owned(),
+        columns: vec!["Name".to_owned(), "at".to_owned()],
+    }
+}
+
+fn seed(left: Left, earlier: &[&str]) -> Error {
+    let Error::Failed(mut failure) = failure(left) else { unreachable!("it is made as a failure") };
+    failure.name = "users.sql".to_owned();
+    Error::Seed(Box::new(SeedFailure::new(*failure, earlier.iter().map(|name| (*name).to_owned()).collect())))
+}
+
+fn no_environment(found: &[&str]) -> Error {
+    let found = found.iter().map(|name| (*name).to_owned()).collect();
+    Error::NoSuchEnvironment { environment: "staging".to_owned(), found }
+}
+
 each! { is_listed, examples, Error:
     Error::Url { .. } => Error::Url { problem: "it has no host".to_owned() };
     Error::Connect { .. } => Error::Connect { target: server(), source: server_error() };
@@ -183,6 +224,11 @@ each! { is_listed, examples, Error:
         failure(Left::Applied),
         failure(Left::Statements { done: 1, total: 2 }),
         failure(Left::InDoubt { done: 1, total: 2 });
+    Error::BrokenAssertions(_) => Error::BrokenAssertions(Box::new(broken_assertions()));
+    #[cfg(feature = "operate")]
+    Error::Compare(_) => Error::Compare(compare_error());
+    Error::Seed(_) => seed(Left::Nothing, &[]), seed(Left::Nothing, &["a.sql"]), seed(Left::Unknown, &["a.sql"]);
+    Error::NoSuchEnvironment { .. } => no_environment(&[]), no_environment(&["development", "test"]);
     Error::Stale { .. } => Error::Stale { folder: "db/migrations".to_owned(), missing: "0003_c.sql".to_owned() };
 }
 
@@ -195,6 +241,32 @@ each! { is_backup, backups, BackupError:
     BackupError::Folder { .. } =>
         BackupError::Folder { path: "/var/backups".into(), source: std::io::ErrorKind::NotFound.into() };
     BackupError::Program { .. } => BackupError::Program { program: "/usr/bin/pg_dump".into(), said: "aborting".to_owned() };
+}
+
+#[cfg(feature = "operate")]
+each! { is_compare, compares, CompareError:
+    CompareError::NotAQuery { .. } => CompareError::NotAQuery { side: ComparedSide::First };
+    CompareError::NoKey => CompareError::NoKey;
+    CompareError::MissingKey { .. } => compare_error();
+    CompareError::DuplicateColumn { .. } =>
+        CompareError::DuplicateColumn { side: ComparedSide::First, column: "Name".to_owned() };
+    CompareError::OtherColumns { .. } =>
+        CompareError::OtherColumns { first: vec!["a".to_owned(), "b".to_owned()], second: vec!["C".to_owned()] };
+    CompareError::OtherType { .. } => other_type(true), other_type(false);
+    CompareError::NullKey { .. } => CompareError::NullKey { side: ComparedSide::Second };
+    CompareError::DuplicateKey { .. } =>
+        CompareError::DuplicateKey { side: ComparedSide::Second, key: vec!["1".to_owned(), "7".to_owned()] };
+    CompareError::Query { .. } => CompareError::Query {
+        side: ComparedSide::First,
+        sqlstate: "42P01".to_owned(),
+        message: "relation \"people\" does not exist".to_owned(),
+    };
+}
+
+#[cfg(feature = "operate")]
+fn other_type(is_key: bool) -> CompareError {
+    let (first, second) = ("integer".to_owned(), "uuid".to_owned());
+    CompareError::OtherType { column: "id".to_owned(), is_key, first, second }
 }
 
 #[cfg(feature = "catalog")]
@@ -222,6 +294,9 @@ fn every() -> Vec<Error> {
     #[cfg(feature = "operate")]
     let every =
         every.chain(backups().into_iter().inspect(|error| assert!(is_backup(error))).map(Error::Backup));
+    #[cfg(feature = "operate")]
+    let every =
+        every.chain(compares().into_iter().inspect(|error| assert!(is_compare(error))).map(Error::Compare));
     #[cfg(feature = "catalog")]
     let every =
         every.chain(scratches().into_iter().inspect(|error| assert!(is_scratch(error))).map(Error::Scratch));
@@ -246,6 +321,7 @@ fn every_error_says_what_it_leaves_behind() {
         let state = match &error {
             Error::Failed(_) => "\ndatabase: 0002_b ".to_owned(),
             Error::Stopped(_) => "this run did one step before it".to_owned(),
+            Error::BrokenAssertions(_) | Error::Seed(_) => "\ndatabase: ".to_owned(),
             error => format!("; {}", error.left()),
         };
         assert!(shown.contains(&state) || shown.contains("\ndatabase: 1 of the 2"), "{state} in {shown}");
@@ -256,7 +332,11 @@ fn every_error_says_what_it_leaves_behind() {
 #[cfg(any(feature = "cli", feature = "metrics", feature = "tracing"))]
 #[test]
 fn a_run_that_has_committed_something_is_never_refused_and_has_changed_something() {
-    for error in every().into_iter().filter(|error| !matches!(error, Error::Failed(_) | Error::Stopped(_))) {
+    // Those with a state of their own are not what stops a run.
+    let has_own = |error: &Error| {
+        matches!(error, Error::Failed(_) | Error::Stopped(_) | Error::BrokenAssertions(_) | Error::Seed(_))
+    };
+    for error in every().into_iter().filter(|error| !has_own(error)) {
         let (kind, left) = (error.kind(), error.left());
         let stopped = stopped(error, Some(1));
         assert_eq!((stopped.kind(), stopped.class()), (kind, ErrorClass::Other));

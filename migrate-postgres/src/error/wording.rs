@@ -21,6 +21,17 @@ pub(crate) fn cause(db: &DbError) -> Option<Cause> {
     cause_of_message(db.code().code(), db.message())
 }
 
+/// The server's message for readers who may not see values of rows: without it if it may quote one.
+pub(crate) fn without_values(db: &DbError) -> String {
+    let kind = match db.code().code().get(..2) {
+        Some("22") => "a value is not valid for its operation",
+        Some("23") => "a constraint is violated",
+        Some("P0") => "a function raised an error",
+        _ => return migrate_core::sql::redact(db.message()).into_owned(),
+    };
+    format!("{kind}; the server's message may hold a value and is left out")
+}
+
 /// The cause that a server's message tells.
 fn cause_of_message(code: &str, message: &str) -> Option<Cause> {
     let is_extension = || {

@@ -85,7 +85,7 @@ pub(super) fn clean(said: &str, secrets: &[String]) -> String {
 }
 
 /// The server's 1-based position in characters of the text that was sent.
-pub(super) fn position(error: &tokio_postgres::Error) -> Option<u32> {
+pub(crate) fn position(error: &tokio_postgres::Error) -> Option<u32> {
     match error.as_db_error()?.position()? {
         ErrorPosition::Original(position) => Some(*position),
         // In a query that the server made itself, a function's body say: no place in what was sent.

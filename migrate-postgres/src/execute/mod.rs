@@ -6,6 +6,7 @@
 //! [`Mode`] or look behind statements ([`Inspect`]): what is sent for a script, what the session is before and after it, and what
 //! an error of it is called is the same for all of them.
 
+mod assertion;
 mod backfill;
 mod batch;
 pub(crate) mod blockers;
@@ -41,6 +42,7 @@ use std::time::Duration;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
+pub(crate) use assertion::check_assertion;
 pub(crate) use backfill::{BegunBackfill, begin_backfill, has_backfill};
 pub(crate) use batch::apply_transactions;
 use batch::around_script;
@@ -48,7 +50,7 @@ pub(crate) use blockers::BlockerMonitor;
 pub(crate) use claims::check_claim;
 pub(crate) use code::apply_code;
 pub(crate) use executor::Executor;
-pub(crate) use failure::server_failure;
+pub(crate) use failure::{position, server_failure};
 pub(crate) use history_error::is_contention;
 pub(crate) use mode::Mode;
 #[cfg(feature = "operate")]

@@ -17,6 +17,7 @@ pub(crate) mod load;
 mod making;
 mod row;
 mod run_id;
+pub(crate) mod seed_table;
 pub(crate) mod session_info;
 pub(crate) mod settings;
 pub(crate) mod table;

@@ -33,6 +33,15 @@ pub(crate) struct RunSettings {
     pub(crate) refuses: Option<Risk>,
     /// The findings that the project's configuration accepts: the migration, the rule, the reason.
     pub(crate) approvals: &'static [(&'static str, &'static str, &'static str)],
+    /// True if a run that changed something is followed by the set's assertions.
+    pub(crate) asserts: bool,
+    /// The environment whose seeds run, beside those of all environments.
+    pub(crate) environment: Option<Cow<'static, str>>,
+    /// True if a test's template is seeded.
+    #[cfg(feature = "testing")]
+    pub(crate) seeds_tests: bool,
+    /// True if seeds run although their text is that of the last time.
+    pub(crate) seeds_again: bool,
     /// The query to run after statements when migrations are replayed.
     pub(crate) inspect: Option<Inspect>,
     /// The id of the run, if the run does not choose it.
@@ -87,6 +96,11 @@ impl RunSettings {
             backfills: BackfillSettings::DEFAULT,
             refuses: None,
             approvals: chosen.approvals,
+            asserts: false,
+            environment: None,
+            #[cfg(feature = "testing")]
+            seeds_tests: false,
+            seeds_again: false,
             inspect: None,
             run: None,
             program: Cow::Borrowed(chosen.program),

@@ -202,6 +202,28 @@ impl Migrator {
         self
     }
 
+    /// Checks the set's [assertions](Migrator::assert) after a run that applied or reverted something. If one is
+    /// not true, the run ends with [`Error::BrokenAssertions`](crate::Error::BrokenAssertions); what it applied
+    /// stays. A run with nothing to do checks nothing, so a readiness probe asks [`assert`](Migrator::assert).
+    /// The default is false.
+    pub fn assert_after(mut self, check: bool) -> Migrator {
+        self.settings.asserts = check;
+        self
+    }
+
+    /// The environment of the database: [`seed`](Migrator::seed) runs the seeds in `seeds/<environment>/`,
+    /// beside those of all environments. The default is none.
+    pub fn environment(mut self, name: impl Into<Cow<'static, str>>) -> Migrator {
+        self.settings.environment = Some(name.into());
+        self
+    }
+
+    /// Lets [`seed`](Migrator::seed) run seeds again whose text is that of the last time. The default is false.
+    pub fn seed_again(mut self, again: bool) -> Migrator {
+        self.settings.seeds_again = again;
+        self
+    }
+
     /// How to hold the migration lock. The default depends on the target.
     pub fn lock(mut self, kind: LockKind) -> Migrator {
         self.settings.lock = Some(kind);

@@ -230,7 +230,7 @@ impl Migrator {
             Ok(report) => Ok(self.snapshot_schema_after(target, report).await),
             failed => failed,
         };
-        report
+        self.asserted_after(target, report?).await
     }
 
     /// Checks what can be checked without a database: a run would be refused.

@@ -4,12 +4,14 @@
 #[cfg(any(feature = "cli", feature = "report"))]
 pub(crate) mod accepted;
 mod approvals;
+mod assert;
 mod builder;
 mod calls;
 #[cfg(feature = "histories")]
 mod foreign;
 mod reads;
 pub(crate) mod refusing;
+pub(crate) mod seed;
 pub(crate) mod snapshot;
 pub(crate) mod stale;
 pub(crate) mod status;
@@ -98,11 +100,25 @@ impl Migrator {
 
     /// The settings that affect the database it makes, beside the set.
     #[cfg(feature = "testing")]
-    pub(crate) fn made(&self) -> impl std::hash::Hash {
+    pub(crate) fn made(&self) -> impl std::hash::Hash + '_ {
         let RunSettings { history_schema, history_table, program, .. } = &self.settings;
         let names =
             [history_schema.as_deref(), Some(&**history_table), Some(&**program), self.target.as_deref()];
-        (names, &self.values)
+        (names, &self.values, self.seeds_of_tests())
+    }
+
+    /// The names and texts of the seeds that a test's database has.
+    #[cfg(feature = "testing")]
+    fn seeds_of_tests(&self) -> Vec<(String, String)> {
+        let seeds = if self.settings.seeds_tests { self.due_seeds().unwrap_or_default() } else { Vec::new() };
+        seeds.iter().map(|seed| (seed.name().to_owned(), seed.script().text().to_owned())).collect()
+    }
+
+    /// The same migrator, for tests whose database is seeded.
+    #[cfg(feature = "testing")]
+    pub(crate) fn seeding_tests(mut self) -> Migrator {
+        self.settings.seeds_tests = true;
+        self
     }
 
     /// The name of the history table, if the whole set is applied.

@@ -23,7 +23,11 @@ fn compare(set: &Set, folder: &str) -> Result<(), Error> {
     // A folder that is not here, or that would not build, says nothing about this binary.
     let Ok(on_disk) = Set::from_folder(Path::new(folder)) else { return Ok(()) };
     let missing = on_disk.iter().find(|migration| set.find(migration.version()).is_none());
-    missing.map_or(Ok(()), |migration: &dyn Migration| {
-        Err(Error::Stale { folder: folder.to_owned(), missing: migration.name().to_owned() })
-    })
+    let missing = missing.map(|migration: &dyn Migration| migration.name());
+    let is_embedded = |path: &&str| set.companion_paths().any(|embedded| embedded == *path);
+    let missing = missing.or_else(|| on_disk.companion_paths().find(|path| !is_embedded(path)));
+    match missing {
+        Some(missing) => Err(Error::Stale { folder: folder.to_owned(), missing: missing.to_owned() }),
+        None => Ok(()),
+    }
 }

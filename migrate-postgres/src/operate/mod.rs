@@ -6,6 +6,7 @@
 //! | what do these statements really do, and do they work? | [`Migrator::rehearse`] |
 //! | what does lint need to know of the production database? | [`Migrator::facts`] |
 //! | is it safe to migrate now? | [`Migrator::preflight`] |
+//! | do two queries return the same rows, here or in two databases? | [`RowComparison`] |
 //! | how do we get back? | [`Migrator::backup_before`], [`Migrator::backup`] |
 //! | what is the overall state, on one page to share? | [`Migrator::database_report`], feature `report` |
 //!
@@ -20,6 +21,7 @@
 //! [`Migrator::rehearse`]: crate::Migrator::rehearse
 
 mod backup;
+mod compare;
 mod explain;
 mod facts;
 mod name;
@@ -35,6 +37,10 @@ pub(crate) use crate::backup::restore_command;
 pub(crate) use crate::display::units::Bytes;
 pub use crate::error::BackupError;
 pub use crate::settings::Backups;
+pub use compare::{
+    ColumnDifference, CompareError, ComparedSide, RowComparison, RowDifference, RowDifferenceKind,
+    RowDifferences,
+};
 #[cfg(any(feature = "cli", feature = "report"))]
 pub(crate) use explain::done;
 pub use explain::{ExplainedLock, ExplainedLoss, ExplainedStatement, ExplainedStep, Explanation, HeldLock};

@@ -15,8 +15,8 @@ use tokio_postgres::{Client, Config};
 
 impl Migrator {
     /// Reports the state of a database and its history: the status of each migration, all attempts, pending
-    /// migrations with their locks and table sizes, the tables with their foreign keys, and drift if
-    /// requested.
+    /// migrations with their locks and table sizes, the results of the [assertions](Migrator::assert), the tables
+    /// with their foreign keys, and drift if requested.
     ///
     /// Nothing is written, and only read locks are taken. During a run, sizes, tables and drift may be of a
     /// later moment than the history.
@@ -65,6 +65,7 @@ impl Migrator {
                 Err(error) => (None, Some(advice::fact(&error).to_string())),
             },
         };
+        let assertions = self.assert_over(session).await?;
         let accepted = self.accepted(&snapshot);
         let (status, attempts) = (snapshot.status(self.set()), snapshot.attempts);
         let DatabaseIdentity { url, database, bytes, server_version, made_at } = place;
@@ -80,6 +81,7 @@ impl Migrator {
             pending,
             drift,
             drift_unknown,
+            assertions,
             diagram,
         })
     }

@@ -28,6 +28,7 @@ pub use crate::migrator::accepted::AcceptedRule;
 pub use diagram::{Diagram, DiagramColumn, DiagramForeignKey, DiagramTable};
 pub use health::DatabaseHealth;
 
+use crate::assertion::Assertions;
 use crate::operate::Explanation;
 use crate::schema::drift::{Comparison, Drift};
 use crate::{Attempt, AttemptOutcome, Refused, Status};
@@ -96,6 +97,8 @@ pub struct DatabaseReport {
     /// The reason why drift was requested but could not be determined, for example because a migration needs
     /// data.
     pub drift_unknown: Option<String>,
+    /// The results of the set's assertions.
+    pub assertions: Assertions,
     /// The tables and their foreign keys.
     pub diagram: Diagram,
 }

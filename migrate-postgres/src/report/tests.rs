@@ -1,6 +1,7 @@
 //! The page of generated reports.
 
 use super::*;
+use crate::assertion::{AssertionOutcome, AssertionResult};
 use crate::operate::{
     ExplainedLock, ExplainedLoss, ExplainedStatement, ExplainedStep, HeldLock, RelationSize,
 };
@@ -14,6 +15,10 @@ use migrate_core::{Migration, Script, Set, SqlMigration};
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
+
+fn broken(text: &str) -> AssertionOutcome {
+    AssertionOutcome::Error { line: 1, column: 2, sqlstate: Some(text.to_owned()), message: text.to_owned() }
+}
 
 /// A report with this text in every text field, its attempts spread over this many runs.
 fn report(text: &str, runs: usize) -> DatabaseReport {
@@ -70,6 +75,10 @@ fn report(text: &str, runs: usize) -> DatabaseReport {
     let differences = Catalog::of([Object::new(Kind::Table, text, text)])
         .differences(&Catalog::of([Object::new(Kind::Index, text, format!("{text}\nx"))]));
     DatabaseReport {
+        assertions: Assertions::new(vec![
+            AssertionResult::new(text, text, broken(text), Duration::from_millis(3)),
+            AssertionResult::new("passed", "assertions/passed.sql", AssertionOutcome::Passed, Duration::ZERO),
+        ]),
         url: format!("postgres://{text}@localhost/{text}"),
         database: text.to_owned(),
         bytes: 12_345_678,

@@ -12,8 +12,31 @@ pub struct Test {
     pub name: &'static str,
     /// Its scope.
     pub scope: TestScope,
+    /// The seeds that its database has.
+    pub seeds: TestSeeds,
     /// True if a failure keeps the database; false for tests that should panic.
     pub keep: bool,
+}
+
+/// The seeds of a test's database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TestSeeds {
+    /// None.
+    None,
+    /// Those of all environments.
+    Common,
+    /// Those of all environments, and those of this one.
+    Environment(&'static str),
+}
+
+impl TestSeeds {
+    fn apply_to(self, migrator: &Migrator) -> Migrator {
+        match self {
+            TestSeeds::None => migrator.clone(),
+            TestSeeds::Common => migrator.clone().seeding_tests(),
+            TestSeeds::Environment(name) => migrator.clone().environment(name).seeding_tests(),
+        }
+    }
 }
 
 /// The private scope of a test.
@@ -86,6 +109,7 @@ pub fn run<T: TestOutcome>(
 
 async fn make(migrator: &Migrator, test: &Test) -> Result<Database, TestingError> {
     let name = Some(test.name.to_owned());
+    let migrator = &test.seeds.apply_to(migrator);
     match test.scope {
         TestScope::Database => Database::fresh(shared_server()?, migrator, name).await,
         TestScope::Schema => Database::fresh_schema(shared_server()?, migrator, name).await,

@@ -165,5 +165,5 @@ pub async fn fresh_schema(migrator: &Migrator) -> Result<Database, TestingError>
 /// The runtime of `#[migrate_postgres::test]`. Not part of the public API.
 #[doc(hidden)]
 pub mod __private {
-    pub use super::harness::{Test, TestOutcome, TestScope, given, run};
+    pub use super::harness::{Test, TestOutcome, TestScope, TestSeeds, given, run};
 }

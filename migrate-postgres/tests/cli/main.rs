@@ -2,6 +2,7 @@
 //!
 //! `UPDATE_SNAPSHOTS=1 cargo test --test cli` rewrites the snapshots.
 
+mod asserting;
 mod backing_up;
 mod backward;
 mod checking;

@@ -91,7 +91,9 @@ fn play(page: &str, host: &Host) -> String {
 
 /// The last file name in a line: `… in a transaction. ‘migrations/0003_note.up.sql’:`.
 fn named(line: &str) -> Option<&str> {
-    line.split('`').skip(1).step_by(2).filter(|name| name.starts_with("migrations/")).last()
+    let is_file =
+        |name: &&str| ["migrations/", "assertions/", "seeds/"].iter().any(|folder| name.starts_with(folder));
+    line.split('`').skip(1).step_by(2).filter(is_file).last()
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use crate::directory::source::SourceFile;
 use crate::directory::{self, Reading};
 use crate::set::Set;
+use crate::set::companion::{ASSERTIONS, BESIDE, SEED_FILE, SEEDS};
 use crate::set::problem::Problems;
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -94,7 +95,8 @@ impl Set {
 }
 
 /// Lists the files of a folder and of its direct subfolders, sorted by path. Deeper folders are included if
-/// names like Flyway's were found.
+/// names like Flyway's were found. The assertions and seeds beside the folder follow, with paths that begin
+/// with `../`.
 ///
 /// Symbolic links are followed. Hidden files are listed but not read, and other files are read only if a
 /// layout might read them, so that an editor's dangling link or a large stray file does no harm.
@@ -118,24 +120,60 @@ pub fn collect(folder: &Path) -> Result<Vec<SourceFile>, FolderError> {
             files.push(file(name, &path)?);
             continue;
         }
-        let inner = entries(&path)?;
-        if inner.is_empty() {
-            files.push(SourceFile::folder(&name));
-        }
-        for (inner_name, inner_path) in inner {
-            let inner_name = format!("{name}/{inner_name}");
-            if !is_hidden(&inner_path) && is_dir(&inner_path)? {
-                files.push(SourceFile::folder(&inner_name));
-            } else {
-                files.push(file(inner_name, &inner_path)?);
-            }
-        }
+        let depth = usize::from(name == SEEDS);
+        below(&name, &path, depth, &mut files)?;
     }
     if directory::has_depth(files.iter().map(|file| file.path.as_str())) {
         files = deepened(folder, files)?;
     }
+    beside(folder, &mut files)?;
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
+}
+
+/// Adds the files of a folder, and of the folders in it down to a depth.
+fn below(name: &str, path: &Path, depth: usize, files: &mut Vec<SourceFile>) -> Result<(), FolderError> {
+    let inner = entries(path)?;
+    if inner.is_empty() {
+        files.push(SourceFile::folder(name));
+    }
+    for (inner_name, inner_path) in inner {
+        let inner_name = format!("{name}/{inner_name}");
+        if is_hidden(&inner_path) || !is_dir(&inner_path)? {
+            files.push(file(inner_name, &inner_path)?);
+        } else if depth > 0 {
+            below(&inner_name, &inner_path, depth - 1, files)?;
+        } else {
+            files.push(SourceFile::folder(&inner_name));
+        }
+    }
+    Ok(())
+}
+
+/// Adds the assertions and seeds beside a folder, with paths that begin with `../`.
+fn beside(folder: &Path, files: &mut Vec<SourceFile>) -> Result<(), FolderError> {
+    for (name, depth) in [(ASSERTIONS, 0), (SEEDS, 1)] {
+        let path = place(folder, &format!("{BESIDE}{name}"));
+        if path.is_dir() {
+            below(&format!("{BESIDE}{name}"), &path, depth, files)?;
+        }
+    }
+    let seed = format!("{BESIDE}{SEED_FILE}");
+    let path = place(folder, &seed);
+    if path.is_file() {
+        files.push(file(seed, &path)?);
+    }
+    Ok(())
+}
+
+/// The path of a file that [`collect`] lists for a folder: in it, or beside it.
+pub fn place(folder: &Path, path: &str) -> PathBuf {
+    match path.strip_prefix(BESIDE) {
+        None => folder.join(path),
+        // Behind a symbolic link, `..` is not the folder that the path names.
+        Some(name) if folder.file_name().is_some() => folder.with_file_name(name),
+        Some(_) => folder.join(path),
+    }
 }
 
 /// Adds the files of the folders that were not searched yet.

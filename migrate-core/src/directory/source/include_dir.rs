@@ -3,6 +3,7 @@
 use crate::directory::source::SourceFile;
 use crate::directory::{self, Reading};
 use crate::set::Set;
+use crate::set::companion::SEEDS;
 use crate::set::problem::Problems;
 use ::include_dir::{Dir, DirEntry};
 use std::path::Path;
@@ -42,7 +43,10 @@ fn collect(dir: &Dir<'static>, prefix: &str, depth: usize, files: &mut Vec<Sourc
             DirEntry::Dir(inner) if depth == 0 || inner.entries().is_empty() => {
                 files.push(SourceFile::folder(&name));
             }
-            DirEntry::Dir(inner) => collect(inner, &format!("{name}/"), depth - 1, files),
+            DirEntry::Dir(inner) => {
+                let depth = if name == SEEDS { depth } else { depth - 1 };
+                collect(inner, &format!("{name}/"), depth, files);
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Reading of directories: valid ones, and the problems of others.
 
+mod companions;
 mod layouts;
 mod problems;
 mod properties;

@@ -71,7 +71,7 @@ fn every_refusal_has_its_row_in_the_table_of_the_docs_and_every_row_its_refusal(
     assert_eq!(named.len(), refused.len(), "no refusal has two rows");
 }
 
-const KINDS: usize = 45;
+const KINDS: usize = 46;
 
 /// The position of each kind in the enum, without a wildcard, so that a new kind requires a case.
 fn place_of(kind: &ProblemKind) -> usize {
@@ -122,6 +122,7 @@ fn place_of(kind: &ProblemKind) -> usize {
         K::VerifyControl { .. } => 42,
         K::Batch(_) => 43,
         K::Code(_) => 44,
+        K::Companion { .. } => 45,
     }
 }
 

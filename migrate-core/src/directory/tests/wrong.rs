@@ -360,6 +360,43 @@ pub(super) const WRONG: &[(&str, Files<'_>)] = &[
     ("a lock for another database", &[("migration_lock.toml", "# Prisma\n\nprovider = \"mysql\"")]),
     ("a lock that says nothing", &[("migration_lock.toml", "# Prisma\n")]),
     ("a lock that says something else", &[("migration_lock.toml", "provider = postgresql\nversion = 3")]),
+    (
+        "bad assertions",
+        &[
+            ("0001_a.sql", UP),
+            ("assertions/update.sql", "UPDATE t SET a = 1;"),
+            (
+                "assertions/hidden.sql",
+                "SELECT 1 WHERE false;\nWITH d AS (DELETE FROM t RETURNING a) SELECT * FROM d;",
+            ),
+            ("assertions/into.sql", "SELECT 1 INTO made;"),
+            ("assertions/empty.sql", "-- Nothing yet.\n"),
+            ("assertions/Case.sql", "SELECT true;"),
+            ("assertions/case.sql", "SELECT true;"),
+            ("assertions/notes.csv", ""),
+            ("assertions/deep/", ""),
+            ("assertions/up.sql", "SELECT true;"),
+            ("assertions/V2__b.sql", "SELECT true;"),
+            (
+                "assertions/since.sql",
+                "-- A comment.\n-- migrate: statement_timeout=5s since=0009\nSELECT true;",
+            ),
+            ("assertions/options.sql", "-- migrate: transaction=none key=a,,b since=\nSELECT true;"),
+            ("assertions/open.sql", "SELECT 'x;"),
+        ],
+    ),
+    (
+        "bad seeds",
+        &[
+            ("0001_a.sql", "-- migrate: since=0001\nCREATE TABLE t ();"),
+            ("../seed.sql", "COMMIT;"),
+            ("../seeds/block.sql", "BEGIN;\nINSERT INTO t VALUES (1);\nCOMMIT;"),
+            ("../seeds/vacuum.sql", "VACUUM t;"),
+            ("../seeds/options.sql", "-- migrate: since=0001\nSELECT 1;"),
+            ("../seeds/development/rows.json", ""),
+            ("../seeds/development/more/", ""),
+        ],
+    ),
 ];
 
 /// Bytes rather than text.

@@ -9,6 +9,7 @@ mod packing;
 pub use packing::Packing;
 
 use crate::set::code::CodeFunctions;
+use crate::set::companion::CompanionFile;
 use crate::set::file_migration::FileMigration;
 use crate::set::version::VersionOrder;
 use std::fmt;
@@ -25,6 +26,10 @@ pub struct Literals {
     pub packed: &'static [u8],
     /// The functions of the migrations in Rust, in the order of [`Packing::code`].
     pub code: &'static [CodeFunctions],
+    /// The files with assertions.
+    pub assertions: &'static [CompanionFile],
+    /// The files with seeds.
+    pub seeds: &'static [CompanionFile],
 }
 
 /// A cell for a migration that is unpacked on first access.

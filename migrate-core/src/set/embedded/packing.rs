@@ -233,7 +233,14 @@ mod tests {
         let texts: Vec<&'static str> =
             packing.files.iter().map(text).map(|text| &*String::leak(text)).collect();
         let order = directory.layout.order();
-        let literals = Literals { order, files: texts.leak(), packed: packing.bytes.leak(), code: &[] };
+        let literals = Literals {
+            order,
+            files: texts.leak(),
+            packed: packing.bytes.leak(),
+            code: &[],
+            assertions: &[],
+            seeds: &[],
+        };
         assert!(!migrations.is_empty());
         for (index, migration) in migrations.iter().enumerate() {
             assert_eq!(shown(&unpack(&literals, index)), shown(migration));

@@ -18,6 +18,8 @@
 //! | `rows` | the number of rows in the first batch, `1000` | up, with `batch` |
 //! | `pause` | the time between two batches, `100ms` | up, with `batch` |
 //! | `after` | the version of an earlier backfill, for which the migration waits | up |
+//! | `since`, `until` | a version of the set: the assertion is checked only once it is applied, or only until then | assertion |
+//! | `key` | comma-separated columns of the result whose values may be shown: `key=id,tenant_id` | assertion |
 //!
 //! The header is everything before the first statement. Comments from `--` to the end of the line hold
 //! options if they begin with `migrate:`; block comments hold none. sqlx's `-- no-transaction` means
@@ -26,6 +28,7 @@
 //! `allow` in the header is for the whole script. In a comment directly above a later statement it is for
 //! that statement.
 
+mod assertion;
 mod batch;
 mod duration;
 mod header;
@@ -34,6 +37,7 @@ mod name;
 mod tests;
 mod write;
 
+pub use assertion::AssertionOptions;
 pub use batch::Batch;
 pub use duration::duration;
 pub(crate) use header::{Header, allow_above, header_of, is_directive, read_header};
@@ -77,6 +81,8 @@ pub struct Options {
     pub pause: Option<Duration>,
     /// The version of the backfill that must be finished before the migration is applied.
     pub after: Option<Cow<'static, str>>,
+    /// The options of an assertion.
+    pub condition: Option<Box<AssertionOptions>>,
 }
 
 /// A range of versions, as written in a header.
@@ -118,6 +124,7 @@ impl Options {
         rows: None,
         pause: None,
         after: None,
+        condition: None,
     };
 
     /// Parses options from their `Display` form.

@@ -27,10 +27,13 @@ pub(crate) enum OptionName {
     Rows,
     Pause,
     After,
+    Since,
+    Until,
+    Key,
 }
 
 impl OptionName {
-    const ALL: [OptionName; 11] = [
+    const ALL: [OptionName; 14] = [
         OptionName::LockTimeout,
         OptionName::StatementTimeout,
         OptionName::Transaction,
@@ -42,6 +45,9 @@ impl OptionName {
         OptionName::Rows,
         OptionName::Pause,
         OptionName::After,
+        OptionName::Since,
+        OptionName::Until,
+        OptionName::Key,
     ];
 
     pub(super) fn of(word: &str) -> Option<OptionName> {
@@ -61,6 +67,9 @@ impl OptionName {
             OptionName::Rows => "rows",
             OptionName::Pause => "pause",
             OptionName::After => "after",
+            OptionName::Since => "since",
+            OptionName::Until => "until",
+            OptionName::Key => "key",
         }
     }
 
@@ -69,13 +78,16 @@ impl OptionName {
     pub(super) fn belongs_in(self, role: Role) -> bool {
         match self {
             OptionName::LockTimeout | OptionName::StatementTimeout => true,
-            OptionName::Transaction | OptionName::Allow | OptionName::Reason => role != Role::Verify,
+            OptionName::Transaction | OptionName::Allow | OptionName::Reason => {
+                matches!(role, Role::Up | Role::Down)
+            }
             OptionName::Phase
             | OptionName::Replaces
             | OptionName::Batch
             | OptionName::Rows
             | OptionName::Pause
             | OptionName::After => role == Role::Up,
+            OptionName::Since | OptionName::Until | OptionName::Key => role == Role::Assertion,
         }
     }
 
@@ -97,6 +109,8 @@ impl OptionName {
             OptionName::Rows => "a number of rows from 1 to 10000000",
             OptionName::Pause => "a time of up to an hour: a whole number with `ms`, `s` or `min`",
             OptionName::After => "the version of an earlier backfill, `0043`",
+            OptionName::Since | OptionName::Until => "the version of a migration",
+            OptionName::Key => "columns of the result, with commas and no spaces between: `key=id,tenant_id`",
         }
     }
 
@@ -141,6 +155,9 @@ impl OptionName {
                 let is_version = !value.is_empty() && !value.contains(['=', '"']);
                 options.after = is_version.then(|| Cow::Owned(value.to_owned()));
                 is_version.then_some(())?;
+            }
+            OptionName::Since | OptionName::Until | OptionName::Key => {
+                options.condition.get_or_insert_default().set(self, value)?;
             }
         }
         Some(())

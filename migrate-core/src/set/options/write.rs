@@ -28,6 +28,7 @@ impl fmt::Display for Options {
         words.extend(self.rows.map(|rows| format!("rows={rows}")));
         words.extend(self.pause.map(|pause| format!("pause={}", duration_text(pause))));
         words.extend(self.after.as_ref().map(|version| format!("after={version}")));
+        words.extend(self.condition.iter().flat_map(|condition| condition.words()));
         f.write_str(&words.join(" "))
     }
 }

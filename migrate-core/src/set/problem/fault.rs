@@ -1,6 +1,7 @@
-//! The faults of a mark, of a placeholder and of Rust code.
+//! The faults of a mark, of a placeholder, of Rust code, and of an assertion or a seed.
 
 use crate::rust::RustFault;
+use crate::set::Role;
 
 /// The faults of a mark that divides a file.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -187,3 +188,59 @@ pub enum CodeFault {
 }
 
 crate::debug_as_display!(CodeFault);
+
+/// The faults of a file with an assertion or a seed.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompanionFault {
+    /// A file that is not SQL.
+    #[error("{}", crate::clean!("not {role}: its name does not end in `.sql`", role = with_article(*role)))]
+    NotSql {
+        /// The role of the files in its folder.
+        role: Role,
+    },
+    /// A folder that is deeper than the files that are read.
+    #[error("{}", crate::clean!("a folder in which no {role} is read"))]
+    Deep {
+        /// The role of the files around it.
+        role: Role,
+    },
+    /// The name of a migration's script.
+    #[error("{}", crate::clean!("named like the script of a migration, in a folder of {role}s"))]
+    NamedLikeMigration {
+        /// The role of the files in its folder.
+        role: Role,
+    },
+    /// A statement of an assertion that is not a query, or that changes something.
+    #[error("{}", crate::clean!("`{statement}` is not a query; an assertion only reads"))]
+    NotAQuery {
+        /// The beginning of the statement.
+        statement: String,
+    },
+    /// A statement of a seed that begins or ends a transaction.
+    #[error("{}", crate::clean!("{command} is not allowed in a seed, which runs in one transaction"))]
+    Control {
+        /// The statement's command: `BEGIN`, `COMMIT` or `ROLLBACK`.
+        command: &'static str,
+    },
+    /// A statement of a seed that can't run in a transaction block.
+    #[error("{}", crate::clean!("`{statement}` can't run in a transaction block, and a seed runs in one"))]
+    RefusesBlock {
+        /// The beginning of the statement.
+        statement: String,
+    },
+    /// A condition on a version that the set does not have.
+    #[error("{}", crate::clean!("`{option}={version}`: there is no such migration"))]
+    UnknownVersion {
+        /// The option.
+        option: &'static str,
+        /// The version, as written.
+        version: String,
+    },
+}
+
+crate::debug_as_display!(CompanionFault);
+
+fn with_article(role: Role) -> &'static str {
+    if role == Role::Assertion { "an assertion" } else { "a seed" }
+}

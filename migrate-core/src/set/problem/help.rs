@@ -1,6 +1,6 @@
 //! The way to fix each kind of problem.
 
-use super::fault::{BatchFault, CodeFault, MarkFault, PlaceholderFault};
+use super::fault::{BatchFault, CodeFault, CompanionFault, MarkFault, PlaceholderFault};
 use super::kind::ProblemKind;
 use crate::set::Role;
 
@@ -92,6 +92,27 @@ impl CodeFault {
     }
 }
 
+impl CompanionFault {
+    pub(super) fn help(&self) -> String {
+        match self {
+            CompanionFault::NotSql { .. } => "rename it to end in `.sql`, or move it out of the folder".into(),
+            CompanionFault::Deep { role: Role::Seed } => {
+                "move its files up: seeds are in `seeds/`, and those of an environment in `seeds/<environment>/`".into()
+            }
+            CompanionFault::Deep { .. } => "move its files up".into(),
+            CompanionFault::NamedLikeMigration { .. } => {
+                "move it to the migrations, or give it a name that says what it is about".into()
+            }
+            CompanionFault::NotAQuery { .. } => {
+                "write a SELECT, VALUES or TABLE that returns the rows that are wrong, or a single true".into()
+            }
+            CompanionFault::Control { .. } => "remove it: the run begins and commits the transaction".into(),
+            CompanionFault::RefusesBlock { .. } => "move it to a migration".into(),
+            CompanionFault::UnknownVersion { .. } => "name a migration of the set by its version".into(),
+        }
+    }
+}
+
 impl ProblemKind {
     /// How to fix it.
     pub fn help(&self) -> String {
@@ -151,6 +172,15 @@ impl ProblemKind {
             K::OptionNotHere { role: Role::Verify, .. } => {
                 "a verify script takes only `lock_timeout` and `statement_timeout`".into()
             }
+            K::OptionNotHere { role: Role::Seed, .. } => {
+                "a seed takes only `lock_timeout` and `statement_timeout`".into()
+            }
+            K::OptionNotHere { role: Role::Assertion, .. } => {
+                "an assertion takes `since`, `until`, `key`, `lock_timeout` and `statement_timeout`".into()
+            }
+            K::OptionNotHere { option: "since" | "until" | "key", .. } => {
+                "only an assertion takes it".into()
+            }
             K::OptionNotHere { option, .. } => format!("give `{option}` in the up script"),
             K::BadPlaceholder { fault, .. } => fault.help(),
             K::Batch(fault) => fault.help(),
@@ -177,6 +207,7 @@ impl ProblemKind {
             K::DuplicateSetting { .. } => "keep one of the two".into(),
             K::MissingSetting { expected, .. } => format!("write {expected}, or delete the file"),
             K::OtherProvider { .. } => "the provider must be `postgresql`".into(),
+            K::Companion { fault } => fault.help(),
         }
     }
 }

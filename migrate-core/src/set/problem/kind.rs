@@ -1,6 +1,6 @@
 //! The kinds of problems in a migration directory.
 
-use super::fault::{BatchFault, CodeFault, MarkFault, PlaceholderFault};
+use super::fault::{BatchFault, CodeFault, CompanionFault, MarkFault, PlaceholderFault};
 use crate::set::version::Version;
 use crate::set::{Layout, Role};
 use crate::sql::FaultKind;
@@ -217,7 +217,7 @@ pub enum ProblemKind {
         first_line: u32,
     },
     /// An option that has no meaning in its script.
-    #[error("{}", crate::clean!("`{option}` has no meaning in a {role} script"))]
+    #[error("{}", crate::clean!("`{option}` has no meaning in {}", script(*role)))]
     OptionNotHere {
         /// The option.
         option: &'static str,
@@ -327,9 +327,26 @@ pub enum ProblemKind {
         /// The provider that the file names.
         provider: String,
     },
+    /// A file with an assertion or a seed, beside the migrations.
+    #[error("{fault}")]
+    Companion {
+        /// The fault.
+        fault: CompanionFault,
+    },
 }
 
 crate::debug_as_display!(ProblemKind);
+
+/// A script of a role, with its article.
+fn script(role: Role) -> &'static str {
+    match role {
+        Role::Up => "an up script",
+        Role::Down => "a down script",
+        Role::Verify => "a verify script",
+        Role::Assertion => "an assertion",
+        Role::Seed => "a seed",
+    }
+}
 
 fn more(files: usize) -> String {
     if files == 0 { String::new() } else { format!(" and {files} more") }

@@ -4,10 +4,11 @@ mod fault;
 mod help;
 mod kind;
 
-pub use fault::{BatchFault, CodeFault, MarkFault, PlaceholderFault};
+pub use fault::{BatchFault, CodeFault, CompanionFault, MarkFault, PlaceholderFault};
 pub use kind::ProblemKind;
 
 use crate::display::printable::Printable;
+use crate::set::companion::BESIDE;
 use std::fmt;
 
 /// A problem in a migration directory.
@@ -77,9 +78,13 @@ impl Problems {
     pub fn under(mut self, directory: &str) -> Problems {
         let directory = directory.trim_end_matches('/');
         for problem in &mut self.0 {
-            problem.path = match problem.path.as_str() {
-                "" => directory.to_owned(),
-                path => format!("{directory}/{path}"),
+            problem.path = match (problem.path.as_str(), directory.rsplit_once('/')) {
+                ("", _) => directory.to_owned(),
+                (path, parent) if path.starts_with(BESIDE) && is_named(directory) => {
+                    let path = &path[BESIDE.len()..];
+                    parent.map_or_else(|| path.to_owned(), |(parent, _)| format!("{parent}/{path}"))
+                }
+                (path, _) => format!("{directory}/{path}"),
             };
         }
         self
@@ -99,6 +104,11 @@ impl Problems {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// Returns true if the last component of a path is a name, so that the folder above it is what precedes it.
+fn is_named(directory: &str) -> bool {
+    !matches!(directory.rsplit('/').next(), Some("" | "." | "..") | None)
 }
 
 impl IntoIterator for Problems {

@@ -5,7 +5,7 @@ use super::kind::{StatementKind, kind};
 use super::name::{Name, QualifiedName};
 use super::object::ObjectKind;
 use super::reader::Reader;
-use super::rows::{self, CommonTable};
+use super::rows::{self, CommonTable, Query};
 use super::types::{TypeName, type_name};
 use crate::sql::lexer::tokens;
 use crate::sql::token::{Token, TokenKind};
@@ -236,6 +236,14 @@ impl<'t> ParsedStatement<'t> {
             Kind::Refresh(refresh) => Some(refresh.name.clone()),
             _ => None,
         }
+    }
+
+    /// True if it is a query that returns rows and makes nothing: no `SELECT … INTO`, and no `INSERT` in a
+    /// `WITH`. The functions that it calls may still change something.
+    pub fn is_query(&self) -> bool {
+        let reads = |query: &Query<'_>| query.into.is_none();
+        matches!(&self.kind, StatementKind::Query(query) if reads(query))
+            && self.with_statements().all(|statement| statement.is_query())
     }
 
     /// True if it was understood completely.

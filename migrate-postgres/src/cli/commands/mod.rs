@@ -2,8 +2,10 @@
 
 mod accept;
 mod adopt;
+mod assert;
 mod backup;
 mod baseline;
+mod compare;
 mod comparison;
 mod down;
 mod drift;
@@ -18,6 +20,7 @@ mod report;
 mod reset;
 mod resolve;
 mod run;
+mod seed;
 mod status;
 #[cfg(feature = "testing")]
 mod test;
@@ -52,6 +55,12 @@ pub(crate) enum Command {
     Redo(redo::Args),
     /// Check applied migrations: compare checksums and run verify scripts
     Verify(verify::Args),
+    /// Check what must be true of the database
+    Assert(assert::Args),
+    /// Compare the rows of two queries
+    Compare(compare::Args),
+    /// Run the seeds that are new or have changed
+    Seed(seed::Args),
     /// Settle a migration that stopped between two statements
     Resolve(resolve::Args),
     /// Accept an edit to an applied migration
@@ -76,7 +85,7 @@ pub(crate) enum Command {
 }
 
 /// The names of all commands, including those that only the program has.
-pub(super) const NAMES: [&str; 22] = [
+pub(super) const NAMES: [&str; 25] = [
     "accept",
     "renumber",
     "status",
@@ -99,6 +108,9 @@ pub(super) const NAMES: [&str; 22] = [
     "adopt",
     "drift",
     "test",
+    "assert",
+    "compare",
+    "seed",
 ];
 
 impl Command {
@@ -113,6 +125,9 @@ impl Command {
             Command::Down(_) => "down",
             Command::Redo(_) => "redo",
             Command::Verify(_) => "verify",
+            Command::Assert(_) => "assert",
+            Command::Compare(_) => "compare",
+            Command::Seed(_) => "seed",
             Command::Resolve(_) => "resolve",
             Command::Accept(_) => "accept",
             Command::Baseline(_) => "baseline",
@@ -137,6 +152,11 @@ impl Command {
         }
     }
 
+    /// True if it works on the set, so that the folder has to be there.
+    pub(super) fn needs_set(&self) -> bool {
+        !matches!(self, Command::Compare(_))
+    }
+
     /// Runs it. The future is on the heap: a thread of a service's runtime has a small stack, too small for the
     /// futures of all commands in a debug build.
     pub(super) fn run<'a>(&'a self, context: &'a Context) -> Running<'a> {
@@ -149,6 +169,9 @@ impl Command {
             Command::Down(args) => Box::pin(args.run(context)),
             Command::Redo(args) => Box::pin(args.run(context)),
             Command::Verify(args) => Box::pin(args.run(context)),
+            Command::Assert(args) => Box::pin(args.run(context)),
+            Command::Compare(args) => Box::pin(args.run(context)),
+            Command::Seed(args) => Box::pin(args.run(context)),
             Command::Resolve(args) => Box::pin(args.run(context)),
             Command::Accept(args) => Box::pin(args.run(context)),
             Command::Baseline(args) => Box::pin(args.run(context)),

@@ -1,6 +1,8 @@
 //! `reset`.
 
 use super::run::report_page;
+use super::seed::{Environment, json as seed_json, page as seed_page};
+use crate::SeedReport;
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::invocation::quoted;
@@ -20,9 +22,8 @@ use std::path::{Path, PathBuf};
 /// Drop everything in a development database and rebuild it
 ///
 /// Under the migration lock, drops everything that was created in the database, removes the settings made for
-/// it, applies all migrations, and runs the seed script if there is one: the program's own, or a file
-/// `seed.sql` beside the migrations folder. Refused unless the database is marked as a development database,
-/// or --confirm repeats its name.
+/// it, applies all migrations, and runs the program's own seed script if it has one, and the seeds of the set, as
+/// `seed` does. Refused unless the database is marked as a development database, or --confirm repeats its name.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  migrate reset --mark-development    once, for a database that may be dropped at any time\n  migrate reset\n  migrate reset --confirm app_dev\n  migrate reset --seed tests/seed.sql"
@@ -31,12 +32,14 @@ pub(crate) struct Args {
     /// The name of the database, if it is not marked
     #[arg(long, value_name = "DATABASE")]
     confirm: Option<String>,
-    /// Run this script at the end
-    #[arg(long, value_name = "FILE", conflicts_with = "no_seed")]
+    /// Run this script at the end, instead of the seeds
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["no_seed", "environment"])]
     seed: Option<PathBuf>,
-    /// Run no seed script
-    #[arg(long)]
+    /// Run no seeds
+    #[arg(long, conflicts_with = "environment")]
     no_seed: bool,
+    #[command(flatten)]
+    environment: Environment,
     /// Only mark the database as a development database; drops nothing
     #[arg(long, conflicts_with_all = ["confirm", "seed", "no_seed", "unmark_development"])]
     mark_development: bool,
@@ -49,6 +52,8 @@ impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
         // Read the seed script before anything is dropped.
         let seed = if self.no_seed { None } else { self.seed(context)? };
+        let migrator = self.environment.apply_to(context.migrator.clone());
+        let seeds = !self.no_seed && self.seed.is_none() && !migrator.due_seeds()?.is_empty();
         let target = context.target()?;
         let mut session = target.open().await?;
         let look = reset::probe(&session).await?;
@@ -66,18 +71,26 @@ impl Args {
             error: Box::new(error),
             again: self.again(),
         })?;
+        let steps = report.steps.len();
         if let Some(seed) = &seed {
-            seed.run(&session, report.steps.len(), &self.again()).await?;
+            seed.run(&session, steps, &self.again()).await?;
         }
+        let seeded = if seeds {
+            let seeding = protect::alive_until(&session, idle_limit, migrator.seed(&target)).await;
+            let database = look.database.clone();
+            seeding.map_err(|error| Problem::Seeding { database, steps, error: Box::new(error) })?
+        } else {
+            SeedReport::default()
+        };
         session.close().await;
         let page = Page::default().toned(format!("{} was dropped and rebuilt", look.database), Tone::Warning);
         let page = page.append(report_page(&report));
         let page = seed.iter().fold(page, |page, seed| page.line(format!("seeded by {}", seed.name)));
+        let page = if seeds { page.append(seed_page(&seeded)) } else { page };
         let seed = seed.map(|seed| seed.name);
-        Ok(Answer::done(
-            page,
-            json!({ "database": look.database, "report": json::report(&report), "seed": seed }),
-        ))
+        let mut data = json!({ "database": look.database, "report": json::report(&report), "seed": seed });
+        data["seeds"] = seed_json(&seeded)["seeds"].take();
+        Ok(Answer::done(page, data))
     }
 
     /// The command that resets the database again.
@@ -85,7 +98,8 @@ impl Args {
         let confirm = self.confirm.as_ref().map(|database| format!(" --confirm {}", quoted(database)));
         let seed = self.seed.as_ref().map(|path| format!(" --seed {}", quoted(&path.to_string_lossy())));
         let no_seed = self.no_seed.then(|| " --no-seed".to_owned());
-        let options: String = [confirm, seed, no_seed].into_iter().flatten().collect();
+        let environment = self.environment.argument();
+        let options: String = [confirm, seed, no_seed, environment].into_iter().flatten().collect();
         format!("reset{options}")
     }
 
@@ -111,7 +125,7 @@ impl Args {
         }
     }
 
-    /// The given file, else the program's own seed script, else `seed.sql` beside the folder.
+    /// The given file, else the program's own seed script.
     fn seed<'c>(&self, context: &'c Context) -> Result<Option<Seed<'c>>, Problem> {
         if let Some(path) = &self.seed {
             return Seed::of_file(path).map(Some);
@@ -119,11 +133,7 @@ impl Args {
         if let Some(sql) = &context.seed {
             return Ok(Some(Seed { name: "the program's seed script".to_owned(), sql: Cow::Borrowed(sql) }));
         }
-        let beside = context.folder.as_deref().map(|folder| folder.join("..").join("seed.sql"));
-        match beside.filter(|path| path.is_file()) {
-            Some(path) => Seed::of_file(&path.canonicalize().unwrap_or(path)).map(Some),
-            None => Ok(None),
-        }
+        Ok(None)
     }
 }
 

@@ -1,5 +1,6 @@
 //! `test`.
 
+use super::assert;
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
@@ -14,7 +15,7 @@ use serde_json::json;
 /// Test that each migration can be applied, reverted and applied again
 ///
 /// Runs them on a temporary scratch database on the same server. Reverting must restore the earlier schema,
-/// and applying again must make the same schema as the first time. Objects that all databases of a server
+/// and applying again must make the same schema as the first time. At the end, the assertions are checked. Objects that all databases of a server
 /// share, such as roles, stay as they are.
 #[derive(Clone, clap::Args)]
 #[command(
@@ -75,6 +76,7 @@ fn answer(tried: &Reversible) -> Answer {
         };
         table.push([Piece::plain(&migration.name), result]);
     }
+    let is_round = tried.not_tried == 0 && tried.migrations.iter().all(|tried| tried.problems.is_empty());
     let problems = |migration: &TriedMigration| -> Vec<String> {
         migration.problems.iter().map(ToString::to_string).collect()
     };
@@ -83,6 +85,9 @@ fn answer(tried: &Reversible) -> Answer {
         for problem in problems(migration) {
             page = page.lines(format!("{} {problem}", migration.name).lines());
         }
+    }
+    if !tried.assertions.results.is_empty() {
+        page = page.append(assert::page(&tried.assertions));
     }
     if tried.not_tried > 0 {
         page = page.line(format!("not tested: {} after it", tried.not_tried));
@@ -94,7 +99,15 @@ fn answer(tried: &Reversible) -> Answer {
         });
         json!({ "name": migration.name, "problems": problems(migration), "irreversible": irreversible })
     });
-    let data = json!({ "migrations": migrations.collect::<Vec<_>>(), "not_tried": tried.not_tried });
-    let exit = if tried.is_reversible() { Exit::Done } else { Exit::Failed };
+    let data = json!({
+        "migrations": migrations.collect::<Vec<_>>(),
+        "not_tried": tried.not_tried,
+        "assertions": assert::json(&tried.assertions)["assertions"].take(),
+    });
+    let exit = match tried.is_reversible() {
+        true => Exit::Done,
+        false if is_round => assert::exit(&tried.assertions),
+        false => Exit::Failed,
+    };
     Answer { exit, ..Answer::done(page, data) }
 }

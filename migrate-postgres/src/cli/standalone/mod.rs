@@ -36,7 +36,7 @@ use std::process::ExitCode;
 #[command(
     name = "migrate",
     version,
-    after_help = "Exit codes: 0 done, 1 error, 2 usage, 3 pending, 4 drift, 5 refused, 6 lock not acquired, 7 failed, 8 in doubt, 9 stop, 10 no backup, 11 rehearsal incomplete, 12 findings\n\nExample:\n  migrate --folder db/migrations status"
+    after_help = "Exit codes: 0 done, 1 error, 2 usage, 3 pending, 4 drift, 5 refused, 6 lock not acquired, 7 failed, 8 in doubt, 9 stop, 10 no backup, 11 rehearsal incomplete, 12 findings, 13 assertion not true, 14 rows differ\n\nExample:\n  migrate --folder db/migrations status"
 )]
 pub struct Program {
     #[command(flatten)]
@@ -125,7 +125,7 @@ impl Program {
                 let context = context(&Migrator::new(empty()), options);
                 answer::print("check", args.run(&folder.folder, folder.set_name(), &reading), &context)
             }
-            ProgramCommand::OverSet(command) => match folder.migrator(command.applies(), &options) {
+            ProgramCommand::OverSet(command) => match folder.migrator_for(&command, &options) {
                 Ok(migrator) => super::run(&command, &context(&migrator, options), signals).await,
                 Err(problem) => {
                     let context = context(&Migrator::new(empty()), options);
@@ -177,6 +177,15 @@ impl FolderArgs {
             (kept(&of.migration), kept(&of.approval.rule), kept(reason))
         });
         Ok(approvals.collect::<Vec<_>>().leak())
+    }
+
+    /// The migrator for a command.
+    fn migrator_for(&self, command: &Command, options: &Options) -> Result<Migrator, Problem> {
+        if command.needs_set() {
+            self.migrator(command.applies(), options)
+        } else {
+            Ok(self.settings(empty()))
+        }
     }
 
     fn set_name(&self) -> &str {

@@ -27,6 +27,7 @@ fn verdict(report: &DatabaseReport) -> Markup {
     let health = report.health();
     let drifted = report.drift.as_ref().filter(|drift| !drift.is_none());
     let tone = match health {
+        _ if !report.assertions.hold() => Tone::Bad,
         DatabaseHealth::UpToDate if drifted.is_none() && report.drift_unknown.is_none() => Tone::Good,
         DatabaseHealth::UpToDate | DatabaseHealth::Pending => Tone::Warning,
         _ => Tone::Bad,
@@ -37,6 +38,9 @@ fn verdict(report: &DatabaseReport) -> Markup {
             @for line in story(report, health) { p { (shown(&line)) } }
             @if let Some(drift) = drifted {
                 p { "The schema differs from the applied migrations: " a href="#drift" { (count(drift.differences.len(), "difference")) } "." }
+            }
+            @if !report.assertions.hold() {
+                p { a href="#assertions" { (count(report.assertions.broken().count(), "assertion")) } " not true." }
             }
             @if report.drift_unknown.is_some() {
                 p { "Drift from the applied migrations " a href="#drift" { "is unknown" } "." }
@@ -168,6 +172,7 @@ fn contents(report: &DatabaseReport) -> Markup {
         nav aria-label="Sections" {
             a href="#pending" { "Pending" }
             @if report.drift.is_some() || report.drift_unknown.is_some() { a href="#drift" { "Drift" } }
+            @if !report.assertions.results.is_empty() { a href="#assertions" { "Assertions" } }
             a href="#history" { "History" }
             a href="#tables" { "Tables" }
         }

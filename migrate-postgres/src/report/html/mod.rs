@@ -1,5 +1,6 @@
 //! The page: data in, HTML out.
 
+mod assertions;
 mod drift;
 mod head;
 mod history;
@@ -35,6 +36,7 @@ pub(super) fn page(report: &DatabaseReport) -> String {
                     (plan::section(report))
                     @if let Some(drift) = &report.drift { (drift::section(drift)) }
                     @if let Some(reason) = &report.drift_unknown { (drift::unknown(reason)) }
+                    @if !report.assertions.results.is_empty() { (assertions::section(&report.assertions)) }
                     (history::section(&report.attempts, &report.accepted))
                     (tables::section(&report.diagram))
                 }

@@ -14,6 +14,7 @@ use tokio_postgres::{Client, Config};
 use super::keeper::{Failed, Keeper};
 use super::key::Key;
 use super::name;
+use super::template::seed;
 use crate::error::Error;
 use crate::execute::{Context, Mode, apply_unrecorded};
 use crate::history::{HistoryTable, SessionInfo};
@@ -81,6 +82,7 @@ impl Keeper {
                 run(migrator, &config, &schema.name).await?;
             }
         }
+        seed(&in_schema_of(migrator, &schema.name), &config).await?;
         Ok(schema)
     }
 
@@ -177,11 +179,15 @@ fn without_limits(mut config: Config) -> Config {
     config
 }
 
+/// The migrator of one schema, with its own history.
+fn in_schema_of(migrator: &Migrator, schema: &str) -> Migrator {
+    migrator.clone().history_schema(schema.to_owned()).ignore_foreign_history()
+}
+
 /// Runs the migrations. Other schemas of the database may belong to other tests, with their own histories, so
 /// the history is in the test's schema, whichever schema the set names for it.
 async fn run(migrator: &Migrator, config: &Config, schema: &str) -> Result<(), TestingError> {
-    let migrator = migrator.clone().history_schema(schema.to_owned()).ignore_foreign_history();
-    match migrator.run(config).await {
+    match in_schema_of(migrator, schema).run(config).await {
         Ok(_) => Ok(()),
         Err(error) => Err(TestingError::Migrate { source: Arc::new(error) }),
     }

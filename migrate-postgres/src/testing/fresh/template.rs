@@ -1,5 +1,6 @@
 //! The template: the database that the set is applied to, once for all tests.
 
+use tokio_postgres::Config;
 use tokio_postgres::error::SqlState;
 
 use super::keeper::{Failed, IN_USE, Keeper};
@@ -8,6 +9,15 @@ use super::name::{self, DatabaseMark};
 use crate::migrator::Migrator;
 use crate::sql::quote::{quote_ident, quote_literal};
 use crate::testing::TestingError;
+
+/// Runs the seeds, if the tests ask for them.
+pub(super) async fn seed(migrator: &Migrator, config: &Config) -> Result<(), TestingError> {
+    if !migrator.settings.seeds_tests {
+        return Ok(());
+    }
+    let seeded = migrator.seed(config).await;
+    seeded.map(drop).map_err(|error| TestingError::Migrate { source: error.into() })
+}
 
 /// Seconds during which a template in use gets no new mark.
 const MARKED_FOR: i64 = 3600;
@@ -41,6 +51,7 @@ impl Keeper {
         let fill = async |name: &str| {
             let migrated = migrator.run(&self.config(name)).await;
             migrated.map_err(|error| TestingError::Migrate { source: error.into() })?;
+            seed(migrator, &self.config(name)).await?;
             // A template can't be copied while a session is connected to it.
             let close = format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false", quote_ident(name));
             self.execute(&close).await.map_err(Failed::told("close", name))

@@ -4,6 +4,7 @@ mod outcome;
 
 pub use outcome::{Irreversible, Reversible, ReversibleProblem, TriedMigration};
 
+use crate::assertion::Assertions;
 use crate::backend::PgHistory;
 use crate::connection::session::Session;
 use crate::schema::catalog::{Catalog, Pattern, Scope, prepare, read_with};
@@ -143,7 +144,7 @@ impl RoundTrip {
     /// The test continues after a migration that can't be reverted or reapplied: if necessary, a database
     /// that was empty at the start is emptied again, and all migrations up to this one are applied. It ends
     /// at a migration that can't be applied at all. Repeatable migrations are applied at the end; they can't
-    /// be reverted.
+    /// be reverted. After them, the set's [assertions](Migrator::assert) are checked.
     ///
     /// # Errors
     ///
@@ -242,7 +243,8 @@ impl<'t, T: Target + ?Sized> Trial<'t, T> {
     }
 
     async fn try_all(&mut self) -> Result<Reversible, Error> {
-        let mut report = Reversible { migrations: Vec::new(), not_tried: 0 };
+        let mut report =
+            Reversible { migrations: Vec::new(), not_tried: 0, assertions: Assertions::default() };
         let trip = self.trip;
         let is_versioned = |migration: &&dyn Migration| !migration.version().is_repeatable();
         let migrations: Vec<&dyn Migration> = trip.migrator.set().iter().filter(is_versioned).collect();
@@ -267,8 +269,9 @@ impl<'t, T: Target + ?Sized> Trial<'t, T> {
             }
         }
         // Repeatable migrations can't be reverted, and come last.
-        if let Err(error) = self.call(Call::Run).await {
-            report.migrations.push(self.not_applied(error));
+        match self.call(Call::Run).await {
+            Ok(()) => report.assertions = trip.migrator.assert(self.target).await?,
+            Err(error) => report.migrations.push(self.not_applied(error)),
         }
         Ok(report)
     }

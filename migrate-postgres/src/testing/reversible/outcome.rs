@@ -1,6 +1,7 @@
 //! The outcome of a round trip: each migration that was tried, and each problem.
 
 use crate::Error;
+use crate::assertion::Assertions;
 use crate::schema::catalog::Differences;
 use migrate_core::advice::fact;
 use std::fmt;
@@ -13,6 +14,8 @@ pub struct Reversible {
     pub migrations: Vec<TriedMigration>,
     /// The number of migrations that were not tested because an earlier one could not be applied.
     pub not_tried: usize,
+    /// The results of the set's assertions, after all migrations; none if one could not be applied.
+    pub assertions: Assertions,
 }
 
 /// A tested migration.
@@ -74,9 +77,11 @@ pub enum ReversibleProblem {
 }
 
 impl Reversible {
-    /// True if all migrations were tested without a problem.
+    /// True if all migrations were tested without a problem, and each assertion of the set is true afterwards.
     pub fn is_reversible(&self) -> bool {
-        self.not_tried == 0 && self.migrations.iter().all(|tried| tried.problems.is_empty())
+        self.not_tried == 0
+            && self.migrations.iter().all(|tried| tried.problems.is_empty())
+            && self.assertions.hold()
     }
 }
 
@@ -119,6 +124,10 @@ impl fmt::Display for Reversible {
                 write!(f, "{line_feed}{} {text}", tried.name)?;
                 line_feed = "\n";
             }
+        }
+        for broken in self.assertions.broken() {
+            write!(f, "{line_feed}{broken}")?;
+            line_feed = "\n";
         }
         if self.not_tried > 0 {
             write!(f, "{line_feed}{} after it not tested", migrations(self.not_tried))?;

@@ -58,6 +58,8 @@ each! { is_listed, examples, Problem:
     Problem::Subscriptions { .. } => subscriptions();
     Problem::Seed { .. } =>
         Problem::Seed { place: " at seed.sql:3:1".to_owned(), message: "relation \"users\" does not exist".to_owned(), is_rolled_back: true, steps: 2, again: "reset".to_owned() };
+    Problem::Seeding { .. } =>
+        Problem::Seeding { database: database(), steps: 2, error: Box::new(Error::LockLost) };
     Problem::NotKept => Problem::NotKept;
     Problem::KeptEarlier { .. } => Problem::KeptEarlier { at: "2026-11-26T22:39:02Z".to_owned() };
     Problem::Renumber(_) => Problem::Renumber(RenumberProblem::Applied { name: name() });

@@ -15,6 +15,12 @@ member AS MATERIALIZED (
 history AS MATERIALIZED (
 {own_tables}
   UNION ALL
+  -- Seeds that have run.
+  SELECT c.oid, c.relnamespace FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
+  WHERE c.relkind = 'r' AND a.attname IN ('set_name', 'name', 'environment', 'checksum', 'program', 'seeded_at')
+    AND c.relname ~ '_seed$'
+  GROUP BY c.oid, c.relnamespace HAVING count(*) = 6
+  UNION ALL
   SELECT c.oid, c.relnamespace FROM unnest($3, $4) AS tools (schema, name)
   JOIN pg_namespace n ON n.nspname = tools.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = tools.name
 ),

@@ -1,0 +1,179 @@
+//! The reading of the files that accompany the migrations: assertions and seeds.
+
+use super::layouts::flyway::Name;
+use super::layouts::rules::PLAIN;
+use super::place::FileLocation;
+use super::script::Scripts;
+use crate::directory::source::SourceFile;
+use crate::set::Role;
+use crate::set::companion::{ASSERTIONS, BESIDE, CompanionFile, SEED_FILE, SEEDS};
+use crate::set::options::{self, AssertionOptions, OptionName};
+use crate::set::problem::{CompanionFault, Problem, ProblemKind, Problems};
+use crate::set::script::Script;
+use crate::set::version::Version;
+
+/// The files with assertions and seeds, before they are read.
+#[derive(Default)]
+pub(super) struct Companions {
+    assertions: Vec<SourceFile>,
+    seeds: Vec<SourceFile>,
+}
+
+/// Takes the files with assertions and seeds out of those of a directory.
+pub(super) fn take_from(files: &mut Vec<SourceFile>) -> Companions {
+    let mut take = |folder: &str| {
+        let prefixes = [format!("{folder}/"), format!("{BESIDE}{folder}/")];
+        let [inside, beside] = prefixes.map(|prefix| extract(files, &prefix));
+        // A folder without any SQL belongs to something else. In the directory, the layout decides about it.
+        match (holds_sql(&inside), holds_sql(&beside)) {
+            (true, _) => inside,
+            (false, holds_beside) => {
+                files.extend(inside);
+                if holds_beside { beside } else { Vec::new() }
+            }
+        }
+    };
+    let (assertions, mut seeds) = (take(ASSERTIONS), take(SEEDS));
+    let first = extract(files, &format!("{BESIDE}{SEED_FILE}"));
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    // Those of all environments run first.
+    seeds.sort_by_key(|file| in_subfolder(&file.path));
+    Companions { assertions, seeds: first.into_iter().chain(seeds).collect() }
+}
+
+fn extract(files: &mut Vec<SourceFile>, prefix: &str) -> Vec<SourceFile> {
+    files.extract_if(.., |file| file.path.starts_with(prefix)).collect()
+}
+
+fn holds_sql(files: &[SourceFile]) -> bool {
+    files.iter().any(|file| location(&file.path).is_sql() && !location(&file.path).is_known())
+}
+
+/// The location of a file, without what leads out of the directory.
+fn location(path: &str) -> FileLocation<'_> {
+    FileLocation::of(path.strip_prefix(BESIDE).unwrap_or(path))
+}
+
+/// The path below the folder of the role.
+fn below(path: &str) -> &str {
+    let path = path.strip_prefix(BESIDE).unwrap_or(path);
+    path.split_once('/').map_or(path, |(_, below)| below)
+}
+
+fn in_subfolder(path: &str) -> bool {
+    below(path).contains('/')
+}
+
+/// What a directory's companions are, once they are read.
+#[derive(Default)]
+pub(super) struct ReadCompanions {
+    pub(super) assertions: Vec<CompanionFile>,
+    pub(super) seeds: Vec<CompanionFile>,
+}
+
+/// Reads assertions and seeds.
+pub(super) struct CompanionReader<'r> {
+    pub(super) placeholders: Option<&'r [String]>,
+    pub(super) problems: &'r mut Problems,
+    /// Returns true if the set has a version.
+    pub(super) has_version: &'r dyn Fn(&str) -> bool,
+}
+
+impl CompanionReader<'_> {
+    pub(super) fn read(&mut self, companions: Companions) -> ReadCompanions {
+        let Companions { assertions, seeds } = companions;
+        ReadCompanions {
+            assertions: self.read_all(assertions, Role::Assertion),
+            seeds: self.read_all(seeds, Role::Seed),
+        }
+    }
+
+    fn read_all(&mut self, files: Vec<SourceFile>, role: Role) -> Vec<CompanionFile> {
+        let mut read: Vec<CompanionFile> = Vec::new();
+        for file in files.into_iter().filter(|file| !location(&file.path).is_known()) {
+            if let Some(kind) = fault_of_name(&file.path, role) {
+                self.problems.push(Problem::of_file(file.path, kind));
+                continue;
+            }
+            let same = read.iter().find(|other| other.path().to_lowercase() == file.path.to_lowercase());
+            if let Some(other) = same {
+                let kind = ProblemKind::SameButForCase { other: other.path().to_owned() };
+                self.problems.push(Problem::of_file(file.path, kind));
+                continue;
+            }
+            let script = self.script(file, role);
+            read.extend(
+                script.map(|script| CompanionFile::new(script.path().to_owned(), script.text().to_owned())),
+            );
+        }
+        read
+    }
+
+    fn script(&mut self, file: SourceFile, role: Role) -> Option<Script> {
+        let mut notes = Vec::new();
+        let mut scripts = Scripts {
+            rules: &PLAIN,
+            placeholders: self.placeholders,
+            leaves_out_unwritten: false,
+            problems: self.problems,
+            notes: &mut notes,
+        };
+        let script = scripts.read(file, role, None)?;
+        let conditions = script.options().condition.clone().unwrap_or_default();
+        self.check_versions(&script, &conditions).then_some(script)
+    }
+
+    /// Reports a condition on a version that the set does not have.
+    fn check_versions(&mut self, script: &Script, conditions: &AssertionOptions) -> bool {
+        let given = [(OptionName::Since, &conditions.since), (OptionName::Until, &conditions.until)];
+        let unknown = given.into_iter().filter_map(|(option, version)| Some((option, version.as_ref()?)));
+        let unknown: Vec<_> = unknown.filter(|(_, version)| !(self.has_version)(version)).collect();
+        for (option, version) in &unknown {
+            let at = script.line_column(options::read_header(script.text(), Role::Assertion).at(*option));
+            let fault = CompanionFault::UnknownVersion { option: option.text(), version: (*version).clone() };
+            let kind = ProblemKind::Companion { fault };
+            let path = script.path().to_owned();
+            self.problems.push(Problem { path, line: at.line, column: at.column, kind });
+        }
+        unknown.is_empty()
+    }
+}
+
+/// The fault of a file's name or place.
+fn fault_of_name(path: &str, role: Role) -> Option<ProblemKind> {
+    if let Some(character) = path.chars().find(|c| c.is_control() || *c == char::REPLACEMENT_CHARACTER) {
+        return Some(ProblemKind::OddCharacter { character });
+    }
+    let below = below(path);
+    let depth = below.matches('/').count();
+    let file = below.rsplit_once('/').map_or(below, |(_, file)| file);
+    let is_deep = depth > usize::from(role == Role::Seed) || file.is_empty();
+    let fault = if is_deep {
+        CompanionFault::Deep { role }
+    } else if !FileLocation::of(below).is_sql() {
+        CompanionFault::NotSql { role }
+    } else if is_named_like_migration(file) && !path.starts_with(BESIDE) {
+        CompanionFault::NamedLikeMigration { role }
+    } else {
+        return None;
+    };
+    Some(ProblemKind::Companion { fault })
+}
+
+/// Returns true if a layout with folders would take a file of this name for a migration's script.
+fn is_named_like_migration(file: &str) -> bool {
+    matches!(file, "up.sql" | "down.sql" | "migration.sql" | "rollback.sql")
+        || !matches!(Name::of(file), Ok(None))
+}
+
+/// Returns true if a set with these versions and replaced ranges has a version.
+pub(super) fn has_version<'v>(
+    text: &str,
+    versions: impl IntoIterator<Item = &'v Version>,
+    ranges: &[std::ops::RangeInclusive<Version>],
+) -> bool {
+    let mut versions = versions.into_iter().peekable();
+    let Some(order) = versions.peek().map(|version| version.order()) else { return false };
+    let sought = Version::new(text.to_owned(), order);
+    versions.any(|version| *version == sought) || ranges.iter().any(|range| range.contains(&sought))
+}
