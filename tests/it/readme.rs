@@ -228,6 +228,7 @@ fn the_guide_lists_every_setting_and_every_argument_of_the_macro() {
     let api = fs::read_to_string(root.join("tests/snapshots/public-api/migrate-postgres.txt")).unwrap();
     let settings = api.lines().filter_map(|item| {
         let (name, rest) = item.strip_prefix("pub fn migrate_postgres::Migrator::")?.split_once("(self")?;
+        let name = name.split('<').next()?;
         rest.ends_with("-> migrate_postgres::Migrator").then_some(name)
     });
     let settings: Vec<&str> = settings.collect();

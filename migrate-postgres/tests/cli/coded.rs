@@ -63,6 +63,19 @@ async fn what_only_reads_works_on_a_folder_with_code() {
     assert!(check.stderr.contains("migrations/0003_slugs.rs:3:7: the function `up` is private"), "{check:?}");
 }
 
+#[tokio::test]
+async fn a_migration_in_rust_is_renumbered_with_its_scripts() {
+    let stage = stage().await;
+    stage.write("migrations/0003_slugs.down.sql", "SELECT 1;");
+    stage.done("renumber 0003_slugs --unchecked");
+    let names = std::fs::read_dir(stage.path().join("migrations")).unwrap();
+    let names: Vec<String> = names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    for file in ["0005_slugs.rs", "0005_slugs.down.sql"] {
+        assert!(names.iter().any(|name| name == file), "{names:?}");
+    }
+    assert!(!names.iter().any(|name| name.starts_with("0003")), "{names:?}");
+}
+
 /// A service with the commands.
 #[derive(clap::Parser)]
 enum Service {
