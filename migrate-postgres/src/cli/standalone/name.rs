@@ -92,8 +92,8 @@ pub(super) fn has_folders(layout: Layout) -> bool {
 /// The endings of scripts. Longer ones first: `.sql` alone is an up script.
 fn endings(layout: Layout) -> &'static [&'static str] {
     match layout {
-        Layout::Flat => &[".up.sql", ".down.sql", ".verify.sql", ".sql"],
-        _ => &[".verify.sql", ".sql"],
+        Layout::Flat => &[".up.sql", ".down.sql", ".verify.sql", ".sql", ".rs"],
+        _ => &[".verify.sql", ".sql", ".rs"],
     }
 }
 
@@ -107,6 +107,8 @@ mod tests {
             (Layout::Flat, "0003_add_tags.up.sql", "0007_add_tags", ".up.sql"),
             (Layout::Flat, "3_to_v1.2.sql", "0007_to_v1.2", ".sql"),
             (Layout::Flat, "0003_.sql", "0007_", ".sql"),
+            (Layout::Flat, "0003_slugs.rs", "0007_slugs", ".rs"),
+            (Layout::Flyway, "V3__slugs.rs", "V0007__slugs", ".rs"),
             (Layout::Goose, "00003_a.up.sql", "0007_a.up", ".sql"),
             (Layout::Dbmate, "20250101-02_a.sql", "0007-02_a", ".sql"),
             (Layout::Dbmate, "20250101a.sql", "0007a", ".sql"),
