@@ -52,7 +52,7 @@ async fn what_only_reads_works_on_a_folder_with_code() {
     let code: Vec<bool> = steps.iter().map(|step| step["code"] == true).collect();
     assert_eq!(code, [false, false, true, false], "{document}");
     assert_eq!(steps[2]["mode"], "one transaction");
-    let check = stage.run("check");
+    let check = stage.run("check --all");
     assert!(
         check.stdout.contains("careful[dynamic-sql]: the statements that the Rust code sends"),
         "{check:?}"
