@@ -70,3 +70,33 @@ async fn a_rehearsal_that_takes_too_long_or_waits_for_a_table_says_so() {
     assert_eq!(waited.code, 6, "{waited:?}");
     assert!(waited.stdout.contains("(report)"), "{waited:?}");
 }
+
+/// The commands of the program know what the project has accepted, as those of a service do.
+#[tokio::test]
+async fn a_plan_takes_the_approvals_of_the_configuration() {
+    let drop = ("0003_drop.up.sql", "ALTER TABLE users DROP COLUMN id;");
+    let stage = Stage::new(&[&TABLES[..], &[drop]].concat()).await;
+    stage.done("up --to 0002");
+    let counts = || {
+        let plan: serde_json::Value = serde_json::from_str(&stage.run("plan --json").stdout).unwrap();
+        let of_rule = |list: &str| {
+            let findings = plan[list].as_array().unwrap().iter();
+            findings.filter(|finding| finding["rule"] == "drop-column").count()
+        };
+        (of_rule("findings"), of_rule("approved"))
+    };
+    assert_eq!(counts(), (1, 0));
+    let allow = "[[lint.allow]]\nmigration = \"0003\"\nrule = \"drop-column\"\nreason = \"unused\"\n";
+    stage.write("migrate.toml", allow);
+    assert_eq!(counts(), (0, 1));
+    stage.done("up");
+    let recorded =
+        "SELECT string_agg(version || ' ' || rule || ' ' || reason, ',') FROM migrate_history_approval";
+    assert_eq!(stage.value(recorded).await, "3 drop-column unused");
+    stage.write("migrate.toml", "[lint]\nallow = 3\n");
+    assert!(
+        stage.run("plan").stderr.contains("migrate.toml:2:9: expected tables"),
+        "{:?}",
+        stage.run("plan")
+    );
+}
