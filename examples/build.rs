@@ -5,6 +5,7 @@ fn main() {
     println!("cargo::rerun-if-changed=axum_service/migrations");
     println!("cargo::rerun-if-changed=axum_service/assertions");
     println!("cargo::rerun-if-changed=alerts/migrations");
+    println!("cargo::rerun-if-changed=backfill/migrations");
     println!("cargo::rerun-if-changed=library/migrations");
     println!("cargo::rerun-if-changed=lint/migrations");
     println!("cargo::rerun-if-changed=service_with_cli/migrations");

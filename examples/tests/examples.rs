@@ -86,6 +86,35 @@ fn an_alert_is_sent_while_a_migration_is_slow_and_when_one_fails() {
     assert!(stdout.contains("applied 1 migration in "), "{stdout}");
 }
 
+#[test]
+fn a_backfill_shows_its_progress() {
+    let output = output("backfill");
+    assert!(output.contains("0002_fill_slugs: backfilled 100000 rows"), "{output}");
+    assert!(output.lines().filter(|line| line.contains(" % ")).count() > 3, "{output}");
+}
+
+#[tokio::test]
+async fn ctrl_c_stops_a_backfill_at_the_end_of_a_batch_and_another_start_goes_on() {
+    let database = migrate_postgres::testing::server().unwrap().database().await.unwrap();
+    let mut command = example("backfill");
+    command.env("DATABASE_URL", database.url()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    lines.find(|line| line.contains(" % ")).unwrap();
+    let kill = format!("kill -INT {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    let rest: Vec<String> = lines.collect();
+    assert!(child.wait().unwrap().success());
+    let last = rest.last().unwrap();
+    let outcome = ["stopped after", "backfilled 100000 rows"].iter().any(|text| last.contains(text));
+    assert!(outcome, "{rest:?}");
+    let again = example("backfill").env("DATABASE_URL", database.url()).output().unwrap();
+    assert!(again.status.success());
+    let client = database.connect().await.unwrap();
+    let sql = "SELECT count(*) FROM users WHERE slug = 'user-' || id";
+    assert_eq!(client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0), 100_000);
+}
+
 #[tokio::test]
 async fn a_service_carries_the_commands_with_it() {
     let database = migrate_postgres::testing::server().unwrap().database().await.unwrap();

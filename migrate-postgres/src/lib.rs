@@ -16,6 +16,7 @@
 
 pub mod assertion;
 mod backend;
+mod backfill;
 #[cfg(feature = "operate")]
 mod backup;
 #[cfg(feature = "cli")]
@@ -61,12 +62,14 @@ pub mod testing;
 
 pub use assertion::{AssertionOutcome, AssertionResult, Assertions};
 pub use backend::RunningAttempt;
+pub use backfill::{BackfillAction, BackfillEnd, BackfillReport, BackfillSummary};
 pub use connection::target::Target;
 #[doc(hidden)]
 pub use embed::__private;
-pub use error::{Error, ErrorKind, LimitOwner, SeedFailure, StoppedRun};
-pub use history::{Attempt, AttemptOutcome};
+pub use error::{BackfillCause, Error, ErrorKind, LimitOwner, SeedFailure, StoppedBackfill, StoppedRun};
+pub use history::{Attempt, AttemptOutcome, QuarantinedRow};
 pub use migrate_core::advice::{self, Advice, Left};
+pub use migrate_core::backfill::{BackfillEvent, BackfillRecord, BackfillState, BatchReport, Throttle};
 pub use migrate_core::directory::Reading;
 pub use migrate_core::engine::Progress;
 pub use migrate_core::engine::error::{ErrorNames, Failure, Place};
@@ -83,6 +86,7 @@ pub use migrate_core::{
 };
 pub use migrate_macros::test;
 pub use migrator::Migrator;
+pub use migrator::backfill::Backfill;
 pub use migrator::seed::{SeedReport, SeedResult};
 pub use migrator::status::{MigrationStatus, Status, StatusRow};
 #[cfg(feature = "catalog")]

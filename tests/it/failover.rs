@@ -19,7 +19,7 @@ fn shell(script: &str, arguments: &[&Path]) {
 }
 
 /// A hot standby that streams from a primary: a copy of its data, with separate settings.
-fn standby_of(primary: &Server) -> Server {
+pub(crate) fn standby_of(primary: &Server) -> Server {
     let standby = Server::start().unwrap();
     standby.stop(ShutdownMode::Fast).unwrap();
     primary.stop(ShutdownMode::Fast).unwrap();

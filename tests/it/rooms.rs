@@ -27,7 +27,7 @@ const CORE: [&str; 13] = [
 ];
 
 /// The rooms of `migrate-postgres`, from the ground up.
-const POSTGRES: [&str; 21] = [
+const POSTGRES: [&str; 22] = [
     "display",
     "objects",
     "settings",
@@ -40,6 +40,7 @@ const POSTGRES: [&str; 21] = [
     "lock",
     "code",
     "execute",
+    "backfill",
     "backup",
     "backend",
     "migrator",

@@ -6,6 +6,7 @@ use super::json;
 use super::next::{self, Next};
 use super::page::{Page, Tone};
 use super::problem::Problem;
+use super::signals::Signal;
 use crate::operate::Bytes;
 use anstream::{AutoStream, ColorChoice};
 use migrate_core::advice::message;
@@ -29,6 +30,13 @@ pub(crate) struct Answer {
 impl Answer {
     pub(super) fn done(page: Page, data: Value) -> Answer {
         Answer { exit: Exit::Done, page, data, next: Next::default(), raw: None }
+    }
+
+    /// The answer of a command that a signal has stopped, unless it had come to its end.
+    pub(super) fn stopped_by(self, signal: Signal) -> Answer {
+        let is_interrupted = self.data["interrupted"] == Value::Bool(true);
+        let exit = if is_interrupted { Exit::of(&Problem::Interrupted(signal)) } else { self.exit };
+        Answer { exit, ..self }
     }
 }
 

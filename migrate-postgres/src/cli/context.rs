@@ -11,6 +11,7 @@ use crate::operate::restore_command;
 use migrate_core::advice::Words;
 use std::borrow::Cow;
 use std::path::PathBuf;
+use tokio::sync::Notify;
 use tokio_postgres::Config;
 
 /// The context that every command receives.
@@ -27,6 +28,8 @@ pub(crate) struct Context {
     pub(super) seed: Option<Cow<'static, str>>,
     /// The migrations folder, for the program that reads one.
     pub(super) folder: Option<PathBuf>,
+    /// Told when a signal asks a command to end by itself.
+    pub(super) stop: Notify,
     database: Option<Config>,
     /// True if a file `.env` provides variables that the environment lacks.
     reads_dotenv: bool,
@@ -45,7 +48,17 @@ impl Context {
         let observed = ui.clone();
         let migrator = options.placeholders.apply_to(options.run.apply_to(migrator.clone())).of_run();
         let migrator = migrator.also_on_event(move |event| observed.event(event));
-        Context { migrator, options, invocation, ui, seed, folder: None, database, reads_dotenv: false }
+        Context {
+            migrator,
+            options,
+            invocation,
+            ui,
+            seed,
+            folder: None,
+            stop: Notify::new(),
+            database,
+            reads_dotenv: false,
+        }
     }
 
     /// The context for a folder's set.

@@ -127,9 +127,19 @@ impl Cli {
 
 /// Runs a command until it is done, or until a signal ends it.
 async fn run(command: &Command, context: &Context, mut signals: Signals) -> Exit {
-    let answer = match signals.until_done(command.run(context)).await {
+    let mut running = command.run(context);
+    let answer = match signals.until_done(&mut running).await {
         Ok(answer) => answer,
+        Err(signal) if command.stops_in_order() => {
+            context.stop.notify_one();
+            // A second signal ends the wait.
+            match signals.until_done(&mut running).await {
+                Ok(answer) => answer.map(|answer| answer.stopped_by(signal)),
+                Err(signal) => Err(problem::Problem::Interrupted(signal)),
+            }
+        }
         Err(signal) => {
+            drop(running);
             // A second signal ends the wait.
             _ = signals.until_done(crate::schema::scratch::cleared()).await;
             _ = signals.until_done(record_interruption(context)).await;

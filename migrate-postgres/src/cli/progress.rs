@@ -5,7 +5,7 @@ use super::options::{Color, Output};
 use super::page::{Medium, width_of_output, width_of_progress};
 use crate::operate::Bytes;
 use crate::schema::scratch::{ComparisonPhase, PhaseCallback};
-use crate::{Event, RunningStatement};
+use crate::{BackfillEvent, Event, RunningStatement};
 use anstream::ColorChoice;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use migrate_core::display::printable::printable;
@@ -13,7 +13,7 @@ use migrate_core::engine::Holder;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The use of the terminal.
 #[derive(Clone)]
@@ -24,7 +24,12 @@ pub(crate) struct Ui {
     log: bool,
     /// The dump that was made before the run.
     backup: Arc<OnceLock<Dump>>,
+    /// When a batch of a backfill was printed last.
+    last_batch: Arc<Mutex<Option<Instant>>>,
 }
+
+/// The interval between lines about batches.
+const BATCH_LINES: Duration = Duration::from_secs(10);
 
 /// A dump of the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +47,7 @@ impl Ui {
             bars,
             log: !is_terminal && !output.quiet && !output.json,
             backup: Arc::default(),
+            last_batch: Arc::default(),
         }
     }
 
@@ -84,10 +90,23 @@ impl Ui {
         if let Some(bars) = &self.bars {
             // A panic in another callback must not cause one here.
             bars.lock().unwrap_or_else(PoisonError::into_inner).event(event);
-        } else if self.log && is_worth_a_line(event) {
+        } else if self.log && is_worth_a_line(event) && self.is_due(event) {
             // A closed standard error must not stop a run.
             drop(std::io::Write::write_all(&mut std::io::stderr(), format!("{event}\n").as_bytes()));
         }
+    }
+
+    /// False for a batch of a backfill soon after another one: there are several in a second.
+    fn is_due(&self, event: &Event<'_>) -> bool {
+        if !matches!(event, Event::Backfill(BackfillEvent::Batch { .. })) {
+            return true;
+        }
+        let mut last = self.last_batch.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = last.is_none_or(|last| last.elapsed() >= BATCH_LINES);
+        if is_due {
+            *last = Some(Instant::now());
+        }
+        is_due
     }
 
     /// Shows that a command other than a run waits for the migration lock.
@@ -133,6 +152,7 @@ fn is_worth_a_line(event: &Event<'_>) -> bool {
             | Event::StatementDone { is_committed: true, .. }
             | Event::StepDone { .. }
             | Event::BackedUp { .. }
+            | Event::Backfill(_)
     )
 }
 
@@ -181,6 +201,27 @@ impl DrawnBars {
         self.statement.set_message(format!("waiting for the migration lock, held by {holder}"));
     }
 
+    /// Shows the progress of a backfill.
+    fn backfill(&self, event: &BackfillEvent<'_>) {
+        match event {
+            BackfillEvent::Started { record, .. } => {
+                self.steps.set_style(style("{spinner} {bar:30} {percent} %  {elapsed}"));
+                self.steps.set_length(record.rows_total.max(record.rows_done).max(1));
+                self.steps.set_position(record.rows_done);
+                self.begin(&event.to_string());
+            }
+            BackfillEvent::Batch { record, .. } => {
+                self.steps.set_position(record.rows_done.min(record.rows_total.max(1)));
+                self.statement.set_message(fitted(&event.to_string()));
+                self.blockers.set_message("");
+            }
+            BackfillEvent::Done { .. } | BackfillEvent::Ended { .. } | BackfillEvent::Quarantined { .. } => {
+                drop(self.all.println(printable(&event.to_string())));
+            }
+            _ => self.blockers.set_message(fitted(&event.to_string())),
+        }
+    }
+
     /// Shows the progress of a backup.
     fn dumping(&self, written: u64, of: u64) {
         if written == 0 {
@@ -222,6 +263,7 @@ impl Bars {
                 shown.blockers.set_message(in_the_way(blockers).collect::<Vec<_>>().join("\n  "));
             }
             Event::WaitingForLock { holder, .. } => shown.wait_for_lock(holder),
+            Event::Backfill(event) => shown.backfill(event),
             Event::WaitingForStatement { .. } => shown.blockers.set_message(fitted(&event.to_string())),
             Event::Retrying { failure, attempts, .. } => {
                 let times = if *attempts == 1 { "once".to_owned() } else { format!("{attempts} times") };

@@ -1,5 +1,6 @@
 //! The text and the advice of each error.
 
+use super::backfill::write_unfit;
 use super::{Error, connect, wording};
 use migrate_core::advice::{Advice, Again, Call, Explain, Left, NextStep, Setting, Words};
 use migrate_core::display::printable::{Printable, printable};
@@ -137,6 +138,8 @@ impl Explain for Error {
             Error::NoSuchEnvironment { environment, found } => {
                 write!(f, "there are no seeds of the environment {environment}, only of {}", found.join(", "))
             }
+            Error::BackfillStopped(stopped) => stopped.fact(f),
+            Error::BackfillUnfit { version, state, action } => write_unfit(f, version, *state, action),
             Error::Stale { folder, missing } => {
                 write!(f, "the binary is stale: {folder} has {missing}, which is not embedded")
             }
@@ -162,6 +165,7 @@ impl Explain for Error {
                 write!(f, "\ndatabase: what the run did is committed: {}", broken.report)
             }
             Error::Seed(seed) => seed.state(f),
+            Error::BackfillStopped(stopped) => stopped.state(f),
             error => write!(f, "; {}", error.left()),
         }
     }
@@ -302,6 +306,8 @@ impl Explain for Error {
             Error::Seed(seed) => seed.advice(),
             Error::NoSuchEnvironment { .. } => Advice::fix("name one of them")
                 .or(NextStep::fix("add a file to its folder")),
+            Error::BackfillStopped(stopped) => Explain::advice(&**stopped),
+            Error::BackfillUnfit { .. } => Advice::of(NextStep::call(Call::Status, "see the state of each")),
             Error::Stale { .. } => Advice::fix("build again (touch the file that embeds the folder)")
                 .then(NextStep::call(Call::WatchFolder, "let build.rs watch the folder")),
         }

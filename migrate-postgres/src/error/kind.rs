@@ -115,6 +115,8 @@ kinds! {
     Compare, "compare", Refused, Nothing;
     Seed, "seed", Failed, Nothing;
     NoSuchEnvironment, "no_such_environment", Refused, Nothing;
+    BackfillStopped, "backfill_stopped", Failed, Unknown;
+    BackfillUnfit, "backfill_unfit", Refused, Nothing;
     Stale, "stale", Refused, Nothing;
 }
 

@@ -7,6 +7,7 @@ mod compare;
 #[cfg(feature = "catalog")]
 mod scratch;
 
+mod backfill;
 mod connect;
 mod explain;
 mod kind;
@@ -24,6 +25,7 @@ pub use compare::{CompareError, ComparedSide};
 #[cfg(feature = "catalog")]
 pub use scratch::ScratchError;
 
+pub use backfill::{BackfillCause, StoppedBackfill};
 pub use connect::LimitOwner;
 pub(crate) use connect::connect_error;
 pub(crate) use explain::cause;
@@ -36,6 +38,7 @@ pub use stopped::StoppedRun;
 use migrate_core::PlaceholderError;
 use migrate_core::Report;
 use migrate_core::advice::{Advice, Explain, Left, NextStep};
+use migrate_core::backfill::BackfillState;
 use migrate_core::engine::error::{Failure, RunError};
 use migrate_core::engine::{Committed, Holder};
 use migrate_core::plan::Refused;
@@ -356,6 +359,19 @@ pub enum Error {
         environment: String,
         /// The environments that have seeds.
         found: Vec<String>,
+    },
+
+    /// A backfill stopped; the message says why, and how to continue it.
+    BackfillStopped(Box<StoppedBackfill>),
+
+    /// A request does not fit the state of a backfill. Nothing was changed.
+    BackfillUnfit {
+        /// The version of the backfill.
+        version: String,
+        /// Its state; none if none with this version has begun.
+        state: Option<BackfillState>,
+        /// The request, as a participle.
+        action: &'static str,
     },
 
     /// The binary is stale: its migrations folder has changed since the build. Debug builds only.

@@ -136,7 +136,40 @@ fn no_environment(found: &[&str]) -> Error {
     Error::NoSuchEnvironment { environment: "staging".to_owned(), found }
 }
 
+fn backfill(cause: BackfillCause) -> Error {
+    let (version, relation) = ("0002".to_owned(), "public.users".to_owned());
+    Error::BackfillStopped(Box::new(StoppedBackfill {
+        version,
+        name: name(),
+        relation,
+        rows_done: 2000,
+        cause,
+    }))
+}
+
+fn unfit(state: Option<BackfillState>) -> Error {
+    Error::BackfillUnfit { version: "0002".to_owned(), state, action: "resumed" }
+}
+
+fn columns(names: &[&str]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
 each! { is_listed, examples, Error:
+    Error::BackfillStopped(_) =>
+        backfill(BackfillCause::NotAKey { columns: columns(&["name"]), keys: Vec::new() }),
+        backfill(BackfillCause::NotAKey { columns: columns(&["name"]), keys: vec![columns(&["id"]), columns(&["a", "b"])] }),
+        backfill(BackfillCause::NoKey { why: "the statement has no condition of its own that tells which rows are done" }),
+        backfill(BackfillCause::NoTable),
+        backfill(BackfillCause::KeyAssigned { column: "id".to_owned() }),
+        backfill(BackfillCause::OwnRows),
+        backfill(BackfillCause::OrderChanged { before: columns(&["integer"]), now: columns(&["text"]) }),
+        backfill(BackfillCause::StillMatches),
+        backfill(BackfillCause::Server { sqlstate: "42703".to_owned(), message: "column a does not exist".to_owned() }),
+        backfill(BackfillCause::QuarantineFull { limit: 100, key: "7".to_owned(), message: "no".to_owned() }),
+        backfill(BackfillCause::Stuck { attempts: 20, message: "canceling statement due to lock timeout".to_owned() }),
+        backfill(BackfillCause::Earlier { error: "column a does not exist".to_owned() });
+    Error::BackfillUnfit { .. } => unfit(None), unfit(Some(BackfillState::Done));
     Error::Url { .. } => Error::Url { problem: "it has no host".to_owned() };
     Error::Connect { .. } => Error::Connect { target: server(), source: server_error() };
     Error::Tls { .. } => Error::Tls { problem: "there is no certificate in ca.pem".to_owned() };
@@ -322,6 +355,7 @@ fn every_error_says_what_it_leaves_behind() {
             Error::Failed(_) => "\ndatabase: 0002_b ".to_owned(),
             Error::Stopped(_) => "this run did one step before it".to_owned(),
             Error::BrokenAssertions(_) | Error::Seed(_) => "\ndatabase: ".to_owned(),
+            Error::BackfillStopped(_) => "; the batch was rolled back, and those before it stay".to_owned(),
             error => format!("; {}", error.left()),
         };
         assert!(shown.contains(&state) || shown.contains("\ndatabase: 1 of the 2"), "{state} in {shown}");

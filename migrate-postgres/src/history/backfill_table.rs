@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::history::format;
 use crate::history::head_table::beside_named;
 use crate::history::session_info::SessionInfo;
-use crate::history::{HistoryTable, is_made_meanwhile, make};
+use crate::history::{HistoryTable, make};
 use crate::sql::answers::is_true;
 use crate::sql::quote::{quote_ident, quote_if_needed, quote_literal};
 use migrate_core::Checksum;
@@ -73,7 +73,6 @@ pub(crate) struct NewBackfill<'b> {
 /// A row that a backfill has set aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-#[allow(unreachable_pub, reason = "the runner of backfills comes next")]
 pub struct QuarantinedRow {
     /// The migration's version.
     pub version: String,
@@ -120,8 +119,7 @@ impl BackfillTable {
         format!("{}.{}", self.schema, beside_named(&self.history, ENDING))
     }
 
-    /// Statements that create the tables where they don't exist. Two sessions may be at it at once, in a
-    /// transaction that the loser has to repeat: see [`BackfillTable::is_made_meanwhile`].
+    /// Statements that create the tables where they don't exist.
     pub(crate) fn create(&self) -> [String; 4] {
         let BackfillTable { table, quarantine, .. } = self;
         let states = BackfillState::ALL.map(|state| quote_literal(state.word())).join(", ");
@@ -143,12 +141,6 @@ impl BackfillTable {
             ),
             format::comment(quarantine, QUARANTINE_COMMENT),
         ]
-    }
-
-    /// True if an error of a transaction with [`BackfillTable::create`] means that another session has created
-    /// the tables meanwhile.
-    pub(crate) fn is_made_meanwhile(&self, error: &tokio_postgres::Error) -> bool {
-        is_made_meanwhile(error)
     }
 
     /// Creates the tables, in a transaction of their own.

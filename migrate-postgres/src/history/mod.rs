@@ -2,7 +2,6 @@
 
 pub(crate) mod approval_table;
 mod attempt;
-#[allow(dead_code, reason = "the runner of backfills comes next")]
 pub(crate) mod backfill_table;
 #[cfg_attr(not(feature = "histories"), allow(dead_code, reason = "no other tool's table is kept then"))]
 pub(crate) mod checkpoint_table;
@@ -24,6 +23,7 @@ pub(crate) mod table;
 
 pub(crate) use attempt::attempts;
 pub use attempt::{Attempt, AttemptOutcome};
+pub use backfill_table::QuarantinedRow;
 pub(crate) use cursor::HistoryCursor;
 pub(crate) use foreign_writer::ForeignWriter;
 #[cfg(feature = "histories")]

@@ -5,6 +5,7 @@
 pub(crate) mod accepted;
 mod approvals;
 mod assert;
+pub(crate) mod backfill;
 mod builder;
 mod calls;
 #[cfg(feature = "histories")]

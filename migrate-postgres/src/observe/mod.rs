@@ -1,5 +1,7 @@
 //! Listeners of a run: the callback, and those of the features `tracing` and `metrics`.
 
+#[cfg(feature = "metrics")]
+mod backfill_meter;
 pub(crate) mod caller;
 #[cfg(feature = "metrics")]
 pub(crate) mod meter;
@@ -8,6 +10,7 @@ pub(crate) mod outcome;
 #[cfg(feature = "tracing")]
 pub(crate) mod trace;
 
+use migrate_core::backfill::BackfillEvent;
 use migrate_core::engine::event::{Event, Observer};
 
 /// Passes the events of a run to all listeners.
@@ -17,6 +20,26 @@ pub(crate) struct Listeners<'c> {
     pub(crate) trace: crate::observe::trace::Trace,
     #[cfg(feature = "metrics")]
     pub(crate) meter: crate::observe::meter::Meter<'c>,
+}
+
+/// Passes the events of backfills to all listeners.
+pub(crate) struct BackfillListeners<'c> {
+    pub(crate) callback: Callback<'c>,
+    #[cfg(feature = "tracing")]
+    pub(crate) trace: crate::observe::trace::Trace,
+    #[cfg(feature = "metrics")]
+    pub(crate) set: &'c migrate_core::Set,
+}
+
+impl BackfillListeners<'_> {
+    pub(crate) fn event(&mut self, event: &BackfillEvent<'_>) {
+        #[cfg(feature = "metrics")]
+        crate::observe::backfill_meter::event(self.set, event);
+        let event = Event::Backfill(event);
+        #[cfg(feature = "tracing")]
+        self.trace.event(&event);
+        self.callback.event(&event);
+    }
 }
 
 /// A caller's callback.

@@ -6,6 +6,7 @@
 use crate::connection::target::Target;
 use crate::error::Error;
 use crate::observe::outcome::Outcome;
+use migrate_core::backfill::BackfillEvent;
 use migrate_core::engine::error::Failure;
 use migrate_core::engine::event::{Activity, Event, RunningStatement, ServerMessage, Severity};
 use migrate_core::{Report, Set};
@@ -105,12 +106,19 @@ impl RunSpan {
         self,
         run: impl Future<Output = Result<Report, Error>>,
     ) -> Result<Report, Error> {
-        let outcome = run.instrument(self.span.clone()).await;
-        match &outcome {
-            Ok(report) => {
-                self.span.record("migrate.waited_seconds", report.waited.as_secs_f64());
-            }
-            Err(error) => fail(&self.span, error.sqlstate(), Outcome::of_error(error).word()),
+        let span = self.span.clone();
+        let outcome = self.observe(run).await;
+        if let Ok(report) = &outcome {
+            span.record("migrate.waited_seconds", report.waited.as_secs_f64());
+        }
+        outcome
+    }
+
+    /// Executes a call within its span, and records an error there.
+    pub(crate) async fn observe<R>(self, call: impl Future<Output = Result<R, Error>>) -> Result<R, Error> {
+        let outcome = call.instrument(self.span.clone()).await;
+        if let Err(error) = &outcome {
+            fail(&self.span, error.sqlstate(), Outcome::of_error(error).word());
         }
         outcome
     }
@@ -262,8 +270,34 @@ fn tell(event: &Event<'_>) {
             },
             "{event}"
         ),
+        Event::Backfill(backfill) => tell_backfill(backfill, event),
         Event::Stopped { .. } => error!(target: TARGET, "{event}"),
         _ => info!(target: TARGET, "{event}"),
+    }
+}
+
+/// Emits an event of a backfill. There are many batches.
+fn tell_backfill(backfill: &BackfillEvent<'_>, event: &Event<'_>) {
+    let (name, word) = (backfill.name(), backfill.word());
+    match backfill {
+        BackfillEvent::Batch { batch, .. } => debug!(
+            target: TARGET,
+            {
+                migrate.migration = name,
+                migrate.backfill = word,
+                migrate.rows = batch.rows,
+                migrate.seconds = batch.took.as_secs_f64(),
+            },
+            "{event}"
+        ),
+        BackfillEvent::Throttled { .. }
+        | BackfillEvent::Unseen { .. }
+        | BackfillEvent::Retrying { .. }
+        | BackfillEvent::Quarantined { .. }
+        | BackfillEvent::Reconnecting { .. } => {
+            warn!(target: TARGET, { migrate.migration = name, migrate.backfill = word }, "{event}");
+        }
+        _ => info!(target: TARGET, { migrate.migration = name, migrate.backfill = word }, "{event}"),
     }
 }
 

@@ -3,6 +3,7 @@
 //! `UPDATE_SNAPSHOTS=1 cargo test --test cli` rewrites the snapshots.
 
 mod asserting;
+mod backfilling;
 mod backing_up;
 mod backward;
 mod checking;

@@ -1,6 +1,12 @@
 //! Backfills: migrations that change the rows of a table in batches.
 
 mod applying;
+mod control;
+mod keys;
+mod quarantine;
+mod running;
+mod support;
+mod throttle;
 mod waiting;
 
 use migrate_postgres::Migrator;

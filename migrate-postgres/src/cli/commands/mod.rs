@@ -3,6 +3,7 @@
 mod accept;
 mod adopt;
 mod assert;
+mod backfill;
 mod backup;
 mod baseline;
 mod compare;
@@ -49,6 +50,8 @@ pub(crate) enum Command {
     Backup(backup::Args),
     /// Apply pending migrations
     Up(up::Args),
+    /// Run backfills in batches, and see and steer them from any machine
+    Backfill(backfill::Args),
     /// Revert migrations with their down scripts
     Down(down::Args),
     /// Revert the last migrations and apply them again with their current text
@@ -85,7 +88,7 @@ pub(crate) enum Command {
 }
 
 /// The names of all commands, including those that only the program has.
-pub(super) const NAMES: [&str; 25] = [
+pub(super) const NAMES: [&str; 26] = [
     "accept",
     "renumber",
     "status",
@@ -107,6 +110,7 @@ pub(super) const NAMES: [&str; 25] = [
     "completions",
     "adopt",
     "drift",
+    "backfill",
     "test",
     "assert",
     "compare",
@@ -122,6 +126,7 @@ impl Command {
             Command::Preflight(_) => "preflight",
             Command::Backup(_) => "backup",
             Command::Up(_) => "up",
+            Command::Backfill(_) => "backfill",
             Command::Down(_) => "down",
             Command::Redo(_) => "redo",
             Command::Verify(_) => "verify",
@@ -140,6 +145,11 @@ impl Command {
             #[cfg(feature = "testing")]
             Command::Test(_) => "test",
         }
+    }
+
+    /// True if it ends by itself, in order, when the context says stop.
+    pub(super) fn stops_in_order(&self) -> bool {
+        matches!(self, Command::Backfill(args) if args.stops_in_order())
     }
 
     /// True if it may apply any migration of the set, so that none may be unwritten.
@@ -166,6 +176,7 @@ impl Command {
             Command::Preflight(args) => Box::pin(args.run(context)),
             Command::Backup(args) => Box::pin(args.run(context)),
             Command::Up(args) => Box::pin(args.run(context)),
+            Command::Backfill(args) => Box::pin(args.run(context)),
             Command::Down(args) => Box::pin(args.run(context)),
             Command::Redo(args) => Box::pin(args.run(context)),
             Command::Verify(args) => Box::pin(args.run(context)),

@@ -1,0 +1,148 @@
+//! The lease: the worker that a backfill belongs to, in its row.
+//!
+//! A worker that holds it renews it with each batch, and with each look while it pauses. Another one takes it when
+//! it has expired; whoever has lost it notices at the next batch, which begins with the row.
+
+use super::key::Key;
+use super::settings::RunnerSettings;
+use super::work::{array, is_mine};
+use crate::connection::protect;
+use crate::history::backfill_table::BackfillTable;
+use crate::sql::answers::{parsed, text};
+use crate::sql::quote::{quote_literal, quote_nullable};
+use migrate_core::backfill::{BackfillRecord, BackfillState};
+use std::time::Duration;
+use tokio_postgres::{Client, Error};
+
+/// The server's current time.
+const NOW: &str = "pg_catalog.clock_timestamp()";
+
+/// A worker's hold on a backfill.
+#[derive(Clone, Copy)]
+pub(super) struct Lease<'l> {
+    pub(super) table: &'l BackfillTable,
+    pub(super) worker: &'l str,
+    pub(super) settings: &'l RunnerSettings,
+}
+
+/// The orders of an operator that a worker follows.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Orders {
+    /// The state.
+    pub(super) state: BackfillState,
+    /// The most rows per second.
+    pub(super) rate: Option<f64>,
+}
+
+impl Lease<'_> {
+    /// The end of a lease that begins now, as SQL.
+    pub(super) fn until(&self) -> String {
+        format!("{NOW} + interval '{} milliseconds'", self.settings.lease.as_millis())
+    }
+
+    /// Takes a backfill that no other worker has. One backfill at a time works on a table: two that are taken at once
+    /// meet at a lock of that table, which lasts for the transaction of this message.
+    pub(super) async fn take(&self, client: &Client, record: &BackfillRecord) -> Result<bool, Error> {
+        let (table, me) = (self.table.sql(), quote_literal(self.worker));
+        let is_other = format!("o.worker <> {me} AND o.worker_until > {NOW}");
+        let message = format!(
+            "BEGIN; {}; SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('migrate backfill ' || {}, 0)); \
+             UPDATE {table} b SET worker = {me}, worker_until = {} WHERE {} AND state = 'running' \
+             AND (worker IS NULL OR worker = {me} OR worker_until < {NOW}) AND NOT EXISTS \
+             (SELECT FROM {table} o WHERE o.relation = b.relation AND (o.set_name, o.version) <> (b.set_name, b.version) \
+             AND {is_other}) AND EXISTS (SELECT FROM {table} o WHERE (o.set_name, o.version) = (b.set_name, b.version) \
+             FOR UPDATE SKIP LOCKED) RETURNING 1; COMMIT",
+            protect::no_timeouts(),
+            quote_literal(&record.relation),
+            self.until(),
+            self.table.is(&record.set, &record.version),
+        );
+        let mut answers = crate::sql::answers::Answers::of(client.simple_query(&message).await?);
+        Ok(!answers.after(3).is_empty())
+    }
+
+    /// Renews it during a pause, with the reason for others to see; what the operator wants now, or none if it was lost.
+    pub(super) async fn renew(
+        &self,
+        client: &Client,
+        record: &BackfillRecord,
+        reason: Option<&str>,
+    ) -> Result<Option<Orders>, Error> {
+        let sql = format!(
+            "UPDATE {} SET worker_until = {}, reason = CASE WHEN state = 'running' THEN {} ELSE reason END WHERE {} \
+             AND worker = {} RETURNING state, rate::float8",
+            self.table.sql(),
+            self.until(),
+            quote_nullable(reason),
+            self.table.is(&record.set, &record.version),
+            quote_literal(self.worker)
+        );
+        let rows = protect::ask(client, &sql).await?;
+        Ok(rows.first().and_then(|row| {
+            Some(Orders { state: BackfillState::of_word(text(row, 0)?)?, rate: parsed(row, 1) })
+        }))
+    }
+
+    /// Writes down the key that was chosen.
+    pub(super) async fn choose(
+        &self,
+        client: &Client,
+        record: &BackfillRecord,
+        key: &Key,
+    ) -> Result<(), Error> {
+        let sql = format!(
+            "UPDATE {} SET key_columns = {}, key_order = {} WHERE {}",
+            self.table.sql(),
+            array(&key.names()),
+            array(&key.order()),
+            is_mine(self.table, record, self.worker)
+        );
+        protect::ask(client, &sql).await.map(drop)
+    }
+
+    /// Ends the backfill, if no row was added to its quarantine that is to be tried again.
+    pub(super) async fn finish(&self, client: &Client, record: &BackfillRecord) -> Result<bool, Error> {
+        let finish = self.table.finish(&record.set, &record.version);
+        let sql = format!(
+            "{finish} AND worker = {} AND state = 'running' AND {} RETURNING 1",
+            quote_literal(self.worker),
+            super::work::is_at(record.cursor.as_deref())
+        );
+        Ok(!protect::ask(client, &sql).await?.is_empty())
+    }
+
+    /// Gives it back; another worker need not wait for its end.
+    pub(super) async fn release(&self, client: &Client, record: &BackfillRecord) -> Result<(), Error> {
+        let sql = format!(
+            "UPDATE {} SET worker = NULL, worker_until = NULL, reason = CASE WHEN state = 'running' THEN NULL ELSE reason END \
+             WHERE {} AND worker = {}",
+            self.table.sql(),
+            self.table.is(&record.set, &record.version),
+            quote_literal(self.worker)
+        );
+        protect::ask(client, &sql).await.map(drop)
+    }
+
+    /// Stops the backfill for an error, which the row keeps.
+    pub(super) async fn stop(
+        &self,
+        client: &Client,
+        record: &BackfillRecord,
+        error: &str,
+    ) -> Result<(), Error> {
+        let sql = format!(
+            "UPDATE {} SET state = 'stopped', error = {}, reason = NULL, worker = NULL, worker_until = NULL \
+             WHERE {} AND worker = {} AND state = 'running'",
+            self.table.sql(),
+            quote_literal(error),
+            self.table.is(&record.set, &record.version),
+            quote_literal(self.worker)
+        );
+        protect::ask(client, &sql).await.map(drop)
+    }
+
+    /// The time after which the server ends a batch's statement: well before the lease ends.
+    pub(super) fn statement_timeout(&self) -> Duration {
+        self.settings.lease * 2 / 3
+    }
+}

@@ -1,0 +1,32 @@
+//! The settings of a backfill.
+
+use migrate_core::backfill::{BatchTarget, ThrottleLimits};
+use std::time::Duration;
+
+/// What a caller chooses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RunnerSettings {
+    /// What a batch may take.
+    pub(crate) target: BatchTarget,
+    /// The limits beyond which it pauses.
+    pub(crate) limits: ThrottleLimits,
+    /// The rows that may be set aside.
+    pub(crate) quarantine: u64,
+    /// How long the lease lasts without a batch.
+    pub(crate) lease: Duration,
+    /// The interval between looks while it pauses or waits.
+    pub(crate) poll: Duration,
+    /// How long to try for a connection after one was lost.
+    pub(crate) reconnect: Duration,
+}
+
+impl RunnerSettings {
+    pub(crate) const DEFAULT: RunnerSettings = RunnerSettings {
+        target: BatchTarget::DEFAULT,
+        limits: ThrottleLimits::DEFAULT,
+        quarantine: 100,
+        lease: Duration::from_secs(30),
+        poll: Duration::from_secs(1),
+        reconnect: Duration::from_secs(60),
+    };
+}
