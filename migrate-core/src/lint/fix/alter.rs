@@ -18,10 +18,15 @@ use crate::sql::{TokenKind, tokens};
 pub(super) struct Changed {
     /// The actions in its place; none if all of it runs later.
     pub(super) actions: Vec<String>,
+    /// Statements before the `ALTER TABLE`, and behind it.
+    pub(super) before: Vec<Step>,
+    pub(super) behind: Vec<Step>,
     pub(super) undo: Vec<Undo>,
     pub(super) keys: Vec<Key>,
     /// Stages that read the table after the statement.
     pub(super) validations: Vec<Vec<Step>>,
+    /// Stages that fill a column in batches, and constrain it.
+    pub(super) fills: Vec<Vec<Step>>,
     /// Stages that build the indexes of unique constraints.
     pub(super) uniques: Vec<Vec<Step>>,
     /// Stages that make the primary key.
@@ -108,7 +113,8 @@ pub(super) fn add_constraint(
 fn assemble(context: &Context<'_>, alter: &AlterRelation<'_>, changed: Vec<Changed>) -> Rewritten {
     let mut rewritten = Rewritten::default();
     let mut step = Step::new(head(context.text, alter), Place::Block);
-    let (mut uniques, mut primary) = (Vec::new(), Vec::new());
+    let (mut fills, mut uniques, mut primary) = (Vec::new(), Vec::new(), Vec::new());
+    let mut behind = Vec::new();
     let mut is_empty = true;
     for (at, changed) in changed.into_iter().enumerate() {
         let before = separator(context.text, alter, at);
@@ -125,11 +131,15 @@ fn assemble(context: &Context<'_>, alter: &AlterRelation<'_>, changed: Vec<Chang
         step.undo.splice(0..0, changed.undo);
         step.keys.extend(changed.keys);
         merge(&mut rewritten.later, changed.validations);
+        merge(&mut fills, changed.fills);
         merge(&mut uniques, changed.uniques);
         merge(&mut primary, changed.primary);
+        rewritten.first.extend(changed.before);
+        behind.extend(changed.behind);
         rewritten.refused.extend(changed.refused);
     }
-    rewritten.only_validates = uniques.is_empty() && primary.is_empty();
+    rewritten.only_validates = fills.is_empty() && uniques.is_empty() && primary.is_empty();
+    rewritten.later.extend(fills);
     rewritten.later.extend(uniques);
     rewritten.later.extend(primary);
     if is_empty {
@@ -140,6 +150,7 @@ fn assemble(context: &Context<'_>, alter: &AlterRelation<'_>, changed: Vec<Chang
     } else if step.text != context.text || !rewritten.later.is_empty() {
         rewritten.first.push(step);
     }
+    rewritten.first.extend(behind);
     rewritten
 }
 

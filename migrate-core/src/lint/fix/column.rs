@@ -1,8 +1,9 @@
-//! `ADD COLUMN`: its constraints are added after it.
+//! `ADD COLUMN`: its constraints are added after it, and the values of its rows.
 
 use super::alter::{Changed, Table, add_constraint, without};
 use super::constraint::{Added, rule};
 use super::context::{Context, merge};
+use super::fill;
 use super::unique::is_not_null;
 use crate::sql::statement::{ColumnDefinition, ConstraintKind, Span};
 
@@ -16,6 +17,15 @@ pub(super) fn change(
     as_is: Changed,
 ) -> Changed {
     let mut changed = as_is;
+    let found = context.found(action, &fill::RULES);
+    if !found.is_empty() {
+        match fill::change(context, table, action, column, if_not_exists) {
+            Ok(filled) => return Changed { keys: changed.keys, ..filled },
+            Err(reason) => {
+                changed.refused.extend(found.into_iter().map(|finding| (finding.clone(), reason.clone())));
+            }
+        }
+    }
     let mut cut = Vec::new();
     let mut added_actions = Vec::new();
     let mut is_key = false;

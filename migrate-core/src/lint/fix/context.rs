@@ -14,6 +14,8 @@ pub(super) struct Context<'a> {
     /// The state before the statement.
     pub(super) model: &'a Model,
     pub(super) names: &'a mut Names,
+    /// The line of the first setting above it in the script.
+    pub(super) setting: Option<u32>,
     /// Its findings that a rewrite may remove, with their spans in the statement.
     pub(super) findings: Vec<(Span, &'a Finding)>,
 }

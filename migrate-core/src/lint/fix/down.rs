@@ -79,7 +79,8 @@ impl Reader<'_> {
         let lexed = LexedStatement::new(&source.text);
         let parsed = lexed.parse();
         let findings = found(self.findings, at, source);
-        let mut rewritten = statement::rewrite(&source.text, &parsed, &self.model, &mut self.names, findings);
+        let mut rewritten =
+            statement::rewrite(&source.text, &parsed, &self.model, &mut self.names, None, findings);
         self.refused.append(&mut rewritten.refused);
         self.model.apply(&parsed);
         let later = rewritten.later.into_iter().flatten();

@@ -2,7 +2,7 @@
 //!
 //! [`rewrites`] takes the findings of a set and writes the scripts that avoid them: `CONCURRENTLY` in a script
 //! of its own, `NOT VALID` and `VALIDATE CONSTRAINT` apart, a unique index before its constraint, a checked
-//! bound before a partition is attached. It writes the down scripts with them: each restores the schema from
+//! bound before a partition is attached, the rows of a table in batches. It writes the down scripts with them: each restores the schema from
 //! before its own up script. It names the findings that it leaves, each with the reason.
 //!
 //! # Examples
@@ -32,11 +32,13 @@
 //! ```
 
 mod alter;
+mod batches;
 mod column;
 mod concurrently;
 mod constraint;
 mod context;
 mod down;
+mod fill;
 mod names;
 mod not_null;
 mod pack;
@@ -93,10 +95,26 @@ pub struct SafeScript {
     pub word: &'static str,
     /// The up script.
     pub up: ScriptText,
+    /// The index of the script of the rewrite, a backfill, for which it waits: its version is to be the `after` of
+    /// the up script.
+    pub after: Option<usize>,
     /// The down script, if the original has one.
     pub down: Option<ScriptText>,
     /// The verify script.
     pub verify: Option<String>,
+}
+
+impl SafeScript {
+    /// The script with the version for which it waits in its header, given the versions of all scripts of the
+    /// rewrite.
+    #[must_use]
+    pub fn numbered(&self, versions: &[String]) -> SafeScript {
+        let mut script = self.clone();
+        if let Some(version) = self.after.and_then(|after| versions.get(after)) {
+            script.up.options.after = Some(version.clone().into());
+        }
+        script
+    }
 }
 
 /// The text of a script and the options of its header.
@@ -143,7 +161,34 @@ pub fn rewrites(set: &Set, options: &LintOptions) -> Result<Vec<Rewrite>, LintEr
         };
         rewrites.extend(script::rewrite(migration, &before, &of(Role::Up), &of(Role::Down)));
     }
+    for rewrite in &mut rewrites {
+        let remarks = dependents(set, rewrite);
+        rewrite.not_done.extend(remarks);
+    }
     Ok(rewrites)
+}
+
+/// Remarks on the later migrations that name a table whose rows are written in batches: they don't wait.
+fn dependents(set: &Set, rewrite: &Rewrite) -> Vec<NotDone> {
+    if rewrite.scripts.iter().all(|script| script.after.is_none()) {
+        return Vec::new();
+    }
+    let batches = rewrite.scripts.iter().filter(|script| script.up.options.batch.is_some());
+    let tables: Vec<String> = batches.filter_map(|script| batches::table_of(&script.up.text)).collect();
+    let mut remarks = Vec::new();
+    for migration in set.iter().filter(|migration| *migration.version() > rewrite.version) {
+        let Some(script) = migration.up().into_script() else { continue };
+        let Some(table) = tables.iter().find(|table| batches::names(script.text(), table)) else { continue };
+        remarks.push(NotDone {
+            finding: None,
+            reason: format!(
+                "{} names {table} and doesn't wait for its rows: if it needs them, or a constraint that waits for \
+                 them, give it the same `after`",
+                migration.name()
+            ),
+        });
+    }
+    remarks
 }
 
 /// The migrations that are judged, each with the state of the schema before it.

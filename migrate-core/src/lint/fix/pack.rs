@@ -1,5 +1,6 @@
 //! Packing: steps become scripts, as few as their locks permit.
 
+use super::batches::{names, table_of};
 use super::step::{Place, Step};
 use crate::lint::model::Model;
 use crate::lint::rule::Risk;
@@ -17,6 +18,8 @@ pub(super) const SPLIT_RULES: [&str; 3] =
 pub(super) struct Packed {
     pub(super) place: Place,
     pub(super) steps: Vec<Step>,
+    /// The index of the script in batches for which it waits.
+    pub(super) after: Option<usize>,
 }
 
 /// Distributes steps over scripts, in order. Settings are repeated in each script.
@@ -27,6 +30,7 @@ pub(super) fn pack(steps: Vec<Step>, before: &Model) -> Vec<Packed> {
         transaction: Transaction::new(false),
         settings: Vec::new(),
         unsent: 0,
+        batches: Vec::new(),
     };
     for step in steps {
         packing.add(step);
@@ -42,6 +46,8 @@ struct Packing {
     settings: Vec<Step>,
     /// The index of the first setting that the last script lacks.
     unsent: usize,
+    /// The scripts in batches so far, each with the name of its table.
+    batches: Vec<(usize, String)>,
 }
 
 impl Packing {
@@ -51,17 +57,34 @@ impl Packing {
             self.settings.push(step);
             return;
         }
+        let after = self.after(&step);
         let is_split = self.scripts.last().is_none_or(|script| {
-            script.place != step.place || matches!(step.place, Place::Alone | Place::Rows) || step.is_first
+            script.place != step.place
+                || matches!(step.place, Place::Alone | Place::Rows | Place::Batches)
+                || step.is_first
+                || script.after != after
         });
         if is_split || self.is_found(&step.text) {
-            self.scripts.push(Packed { place: step.place, steps: Vec::new() });
+            if step.place == Place::Batches {
+                let table = table_of(&step.text).unwrap_or_default();
+                self.batches.push((self.scripts.len(), table));
+            }
+            self.scripts.push(Packed { place: step.place, steps: Vec::new(), after });
             self.transaction = Transaction::new(false);
             self.unsent = 0;
         }
         self.send_settings(step.place);
         self.apply(&step.text);
         self.scripts.last_mut().into_iter().for_each(|script| script.steps.push(step.clone()));
+    }
+
+    /// The script in batches for which a statement waits: the last one, unless the statement makes or changes
+    /// another object, and nothing has waited before it.
+    fn after(&self, step: &Step) -> Option<usize> {
+        let (last, _) = self.batches.last()?;
+        let has_waited = |script: &Packed| script.after.is_some() && script.place != Place::Batches;
+        let is_free = !self.scripts.iter().any(has_waited) && is_apart(&step.text, &self.batches);
+        (!is_free).then_some(*last)
     }
 
     /// True if the statement would be found fault with in the transaction so far.
@@ -99,7 +122,9 @@ impl Packing {
 
     /// Adds the settings that the last script lacks.
     fn send_settings(&mut self, place: Place) {
-        let Some(script) = self.scripts.last_mut() else { return };
+        // A script in batches has one statement.
+        let last = self.scripts.last_mut().filter(|_| place != Place::Batches);
+        let Some(script) = last else { return };
         for setting in &self.settings[self.unsent..] {
             let mut setting = setting.clone();
             if place == Place::Concurrent {
@@ -117,11 +142,23 @@ impl Packing {
 
     fn finish(mut self) -> Vec<Packed> {
         if self.scripts.is_empty() && !self.settings.is_empty() {
-            self.scripts.push(Packed { place: Place::Block, steps: Vec::new() });
+            self.scripts.push(Packed { place: Place::Block, steps: Vec::new(), after: None });
         }
         self.send_settings(Place::Block);
         self.scripts
     }
+}
+
+/// True if a statement makes or changes an object, and names none of the tables that are written in batches.
+fn is_apart(text: &str, batches: &[(usize, String)]) -> bool {
+    let lexed = LexedStatement::new(text);
+    let parsed = lexed.parse();
+    let is_schema = match &parsed.kind {
+        Kind::CreateTable(_) => !parsed.all.has_word("SELECT"),
+        Kind::CreateIndex(_) | Kind::AlterRelation(_) => true,
+        _ => false,
+    };
+    is_schema && !batches.iter().any(|(_, table)| names(text, table))
 }
 
 pub(super) fn is_setting(text: &str) -> bool {

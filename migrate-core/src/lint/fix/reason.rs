@@ -4,17 +4,13 @@ use crate::lint::finding::Finding;
 use crate::lint::rule::{Family, Risk};
 
 /// The rules whose safe version writes the rows of a table.
-const BATCHES: [&str; 11] = [
-    "volatile-default",
-    "serial-column",
-    "identity-column",
+const BATCHES: [&str; 7] = [
     "stored-generated-column",
     "constrained-domain-column",
     "type-rewrites",
     "type-rebuilds-index",
     "type-rescans-checks",
     "type-timezone",
-    "backfill-in-transaction",
     "set-logged",
 ];
 

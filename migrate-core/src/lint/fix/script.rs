@@ -1,8 +1,9 @@
 //! The rewrite of one script.
 
+use super::batches;
 use super::down;
 use super::names::Names;
-use super::pack::{Packed, SPLIT_RULES, pack};
+use super::pack::{Packed, SPLIT_RULES, is_setting, pack};
 use super::queue::Queue;
 use super::reason::without_rewrite;
 use super::source::{Source, sources};
@@ -13,6 +14,7 @@ use super::{NotDone, Rewrite, SafeScript, ScriptText};
 use crate::lint::finding::Finding;
 use crate::lint::model::Model;
 use crate::lint::rule::Risk;
+use crate::set::approval::Approval;
 use crate::set::migration::{Migration, Payload};
 use crate::set::options::Options;
 use crate::set::script::Script;
@@ -95,7 +97,8 @@ fn is_wanted(finding: &Finding) -> bool {
 
 /// True if a rewrite may remove a finding in a down script.
 fn is_wanted_down(finding: &Finding) -> bool {
-    finding.risk >= Risk::Dangerous && RULES.contains(&finding.rule.id)
+    let id = finding.rule.id;
+    finding.risk >= Risk::Dangerous && RULES.contains(&id) && !batches::RULES.contains(&id)
 }
 
 /// The reason why a script is not to be divided.
@@ -105,6 +108,9 @@ fn untouchable(up: &Script, migration: &dyn Migration) -> Option<String> {
     }
     if up.options().replaces.is_some() {
         return Some("the migration replaces others, and is one script like each of them".to_owned());
+    }
+    if up.options().batch.is_some() {
+        return Some("the script runs in batches already".to_owned());
     }
     if up.controls_transactions() && wrapped(up).is_none() {
         return Some("the script controls its transactions itself".to_owned());
@@ -162,6 +168,12 @@ impl Rewriter<'_> {
         }
         let dangers: Vec<&Finding> =
             judged_down.findings.iter().copied().filter(|finding| is_wanted_down(finding)).collect();
+        let in_batches = judged_down
+            .findings
+            .iter()
+            .filter(|finding| finding.risk >= Risk::Dangerous && batches::RULES.contains(&finding.rule.id));
+        let reason = "a down script doesn't run in batches";
+        rewrite.not_done.extend(in_batches.map(|finding| not_done(finding, reason.to_owned())));
         let mut downs = down.map(|down| down::divide(&mut scripts, down, &after, &dangers));
         if let Some(downs) = &mut downs {
             rewrite.add(&dangers, std::mem::take(&mut downs.refused));
@@ -176,7 +188,8 @@ impl Rewriter<'_> {
                 .map(|(downs, down)| down_text(&downs.statements[at], &downs.settings, down, judged_down));
             rewrite.scripts.push(SafeScript {
                 word: if at == 0 { "" } else { word(script) },
-                up: ScriptText { options: self.options(script), text: text_of(&script.steps) },
+                up: ScriptText { options: self.options(script), text: text_of(script) },
+                after: script.after,
                 down,
                 verify: verify_text(script, verify.filter(|_| at == last)),
             });
@@ -190,6 +203,7 @@ impl Rewriter<'_> {
         let mut queue = Queue::default();
         let mut refused = Vec::new();
         let is_wrapped = wrapped(self.up).is_some();
+        let mut setting = None;
         for (at, source) in all.iter().enumerate() {
             if is_wrapped && (at == 0 || at + 1 == all.len()) {
                 queue.comments.push_str(&source.comments);
@@ -198,12 +212,15 @@ impl Rewriter<'_> {
             let lexed = LexedStatement::new(&source.text);
             let parsed = lexed.parse();
             let findings = found(self.findings, at, source);
-            let rewritten = statement::rewrite(&source.text, &parsed, &model, &mut names, findings);
+            let rewritten = statement::rewrite(&source.text, &parsed, &model, &mut names, setting, findings);
             refused.extend(rewritten.refused.clone());
             if rewritten.is_empty() {
                 queue.plain(source, self.place(at, source), &model);
             } else {
                 queue.rewritten(source, rewritten);
+            }
+            if is_setting(&source.text) {
+                setting.get_or_insert(source.line);
             }
             model.apply(&parsed);
         }
@@ -238,8 +255,19 @@ impl Rewriter<'_> {
         if script.place == Place::Concurrent {
             options.transaction = Some(TransactionMode::None);
         }
+        if let [step] = script.steps.as_slice()
+            && script.place == Place::Batches
+        {
+            options.transaction = None;
+            options.batch = batches::batch_of(&step.text);
+        }
         let texts: Vec<&str> = script.steps.iter().map(|step| step.text.as_str()).collect();
         keep_approvals(&mut options, self.up, self.approved, &texts);
+        let approved = script.steps.iter().flat_map(|step| step.approved);
+        options.allow.to_mut().extend(approved.map(|rule| Approval {
+            rule: (*rule).into(),
+            reason: Some("the identity takes its place".into()),
+        }));
         options
     }
 

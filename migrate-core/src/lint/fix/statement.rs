@@ -2,13 +2,13 @@
 
 use super::context::{Context, Rewritten};
 use super::names::Names;
-use super::{alter, concurrently, partition};
+use super::{alter, batches, concurrently, partition};
 use crate::lint::finding::Finding;
 use crate::lint::model::Model;
 use crate::sql::statement::{ObjectKind, ParsedStatement, Span, StatementKind as Kind};
 
 /// The rules whose findings in one statement a rewrite removes.
-pub(super) const RULES: [&str; 13] = [
+pub(super) const RULES: [&str; 17] = [
     "index-not-concurrent",
     "drop-index-not-concurrent",
     "reindex-not-concurrent",
@@ -22,6 +22,10 @@ pub(super) const RULES: [&str; 13] = [
     "partition-of-with-default",
     "detach-not-concurrent",
     "refresh-blocks-reads",
+    "backfill-in-transaction",
+    "volatile-default",
+    "serial-column",
+    "identity-column",
 ];
 
 /// Rewrites a statement with these findings. The result has no statement if it stays as it is.
@@ -30,13 +34,14 @@ pub(super) fn rewrite(
     parsed: &ParsedStatement<'_>,
     model: &Model,
     names: &mut Names,
+    setting: Option<u32>,
     findings: Vec<(Span, &Finding)>,
 ) -> Rewritten {
     let all: Vec<&Finding> = findings.iter().map(|(_, finding)| *finding).collect();
     if all.is_empty() {
         return Rewritten::default();
     }
-    let mut rewritten = of_kind(&mut Context { text, parsed, model, names, findings });
+    let mut rewritten = of_kind(&mut Context { text, parsed, model, names, setting, findings });
     if rewritten.is_empty() {
         let is_refused = |finding: &Finding| rewritten.refused.iter().any(|(of, _)| of == finding);
         let left: Vec<&Finding> = all.into_iter().filter(|finding| !is_refused(finding)).collect();
@@ -54,6 +59,8 @@ fn of_kind(context: &mut Context<'_>) -> Rewritten {
         Kind::Refresh(refresh) => concurrently::refresh(context, refresh),
         Kind::CreateTable(create) => partition::create(context, create),
         Kind::AlterRelation(alter) => alter::rewrite(context, alter),
+        Kind::Update(_) | Kind::Delete(_) => batches::rewrite(context),
+        _ if context.parsed.verb().eq_ignore_ascii_case("WITH") => batches::rewrite(context),
         _ => Rewritten::default(),
     }
 }

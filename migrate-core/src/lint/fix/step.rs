@@ -17,6 +17,8 @@ pub(super) enum Place {
     Slow,
     /// It writes all rows of a table: in a script of its own, so that no lock is waited for after it.
     Rows,
+    /// It writes all rows of a table in batches: the only statement of its script.
+    Batches,
     /// Outside of transactions, with others of its kind only.
     Concurrent,
     /// In a script of its own.
@@ -41,6 +43,8 @@ pub(super) struct Step {
     pub(super) keys: Vec<Key>,
     /// A query that verifies it.
     pub(super) verify: Option<String>,
+    /// The rules whose findings in it are accepted.
+    pub(super) approved: &'static [&'static str],
     /// True if the original has another statement here.
     pub(super) is_new: bool,
 }
@@ -74,6 +78,7 @@ impl Step {
             undo: Vec::new(),
             keys: Vec::new(),
             verify: None,
+            approved: &[],
             is_new: true,
         }
     }

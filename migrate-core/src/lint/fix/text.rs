@@ -1,13 +1,16 @@
 //! The texts of rewritten scripts.
 
 use super::ScriptText;
+use super::batches::with_placeholder;
 use super::pack::{self, Packed};
 use super::script::Judged;
-use super::step::{Place, Step};
+use super::step::Place;
 use crate::lint::finding::Finding;
 use crate::set::options::Options;
 use crate::set::script::Script;
 use crate::sql::TransactionMode;
+use crate::sql::statement::LexedStatement;
+use std::borrow::Cow;
 
 /// The word that tells a script from the others of the rewrite.
 pub(super) fn word(script: &Packed) -> &'static str {
@@ -18,6 +21,9 @@ pub(super) fn word(script: &Packed) -> &'static str {
         Place::Concurrent => "concurrently",
         Place::Alone => "refresh",
         Place::Rows => "rows",
+        Place::Batches if script.steps.iter().any(|step| is_delete(&step.text)) => "delete",
+        Place::Batches => "fill",
+        Place::Block if has("AS IDENTITY") => "identity",
         Place::Block if has("USING INDEX") => "constraint",
         Place::Block if has("SET NOT NULL") => "not_null",
         Place::Block if has("ATTACH PARTITION") => "attach",
@@ -25,14 +31,22 @@ pub(super) fn word(script: &Packed) -> &'static str {
     }
 }
 
+fn is_delete(text: &str) -> bool {
+    LexedStatement::new(text).parse().verb().eq_ignore_ascii_case("DELETE")
+}
+
 /// The text of a script.
-pub(super) fn text_of(steps: &[Step]) -> String {
+pub(super) fn text_of(script: &Packed) -> String {
     let mut text = String::new();
-    for step in steps {
+    for step in &script.steps {
         if !step.comments.is_empty() && !text.is_empty() {
             text.push('\n');
         }
-        text.push_str(&format!("{}{};{}\n", step.comments, step.text, step.trailing));
+        let statement = match script.place {
+            Place::Batches => Cow::Owned(with_placeholder(&step.text)),
+            _ => Cow::Borrowed(&step.text),
+        };
+        text.push_str(&format!("{}{statement};{}\n", step.comments, step.trailing));
     }
     text
 }

@@ -9,7 +9,7 @@ use super::{Contents, is_rewritten};
 use migrate_core::directory::{self, MigrationFile, source::SourceFile};
 use migrate_core::lint::fix::{Rewrite, SafeScript};
 use migrate_core::set::Role;
-use migrate_core::{Layout, Problems, Set, TransactionMode};
+use migrate_core::{Layout, Migration, Problems, Set, TransactionMode};
 
 /// The files of a folder in a layout.
 pub(super) struct Files<'a> {
@@ -36,7 +36,8 @@ impl<'a> Files<'a> {
         // From the last one on, so that the files of one migration never replace those of another.
         for (migration, numbered) in set.iter().zip(versions).rev() {
             let rewrite = rewrites.iter().find(|of| of.version == *migration.version() && is_rewritten(of));
-            if rewrite.is_none() && numbered.names == [numbered.old.as_str()] {
+            let moved = moved_after(migration, set, versions);
+            if rewrite.is_none() && moved.is_none() && numbered.names == [numbered.old.as_str()] {
                 continue;
             }
             let files = self.owned.iter().filter(|file| file.version == *migration.version()).collect();
@@ -44,7 +45,17 @@ impl<'a> Files<'a> {
             for file in &own.files {
                 after.remove(&file.path);
             }
-            let made = self.made(&own, numbered, rewrite.map_or(&[], |rewrite| &rewrite.scripts));
+            let parts = rewrite.into_iter().flat_map(|rewrite| &rewrite.scripts);
+            let mut parts: Vec<SafeScript> = parts.map(|part| part.numbered(&numbered.versions)).collect();
+            if let Some((old, new)) = &moved {
+                let own = parts.iter_mut().map(|part| &mut part.up.options.after);
+                own.filter(|after| after.as_deref() == Some(old))
+                    .for_each(|after| *after = Some(new.clone().into()));
+            }
+            let mut made = self.made(&own, numbered, &parts);
+            if let Some((old, new)) = moved.filter(|_| parts.is_empty()) {
+                made.values_mut().for_each(|text| wait_for(text, &old, &new));
+            }
             if let Some(path) = made.keys().find(|path| after.contains_key(*path)) {
                 return Err(RewriteProblem::Exists { path: path.clone() });
             }
@@ -102,6 +113,34 @@ impl<'a> Files<'a> {
         };
         [Some((Role::Up, up)), down, verify].into_iter().flatten().collect()
     }
+}
+
+/// The version for which a migration waits, as written, and the one that it gets, if that is another one.
+fn moved_after(migration: &dyn Migration, set: &Set, versions: &[Numbered]) -> Option<(String, String)> {
+    let after = migration.after()?;
+    let (of, numbered) = set.iter().zip(versions).find(|(of, _)| *of.version() == after)?;
+    let new = numbered.versions.first().filter(|_| !numbered.names.contains(&of.name().to_owned()))?;
+    Some((after.as_written().to_owned(), new.clone()))
+}
+
+/// Puts another version into the option `after` of a script's header.
+fn wait_for(bytes: &mut Vec<u8>, old: &str, new: &str) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let (old, new) = (format!("after={old}"), format!("after={new}"));
+    let changed: String = text
+        .split_inclusive('\n')
+        .map(|line| match line.trim_start().starts_with("--") && line.contains("migrate:") {
+            true => line
+                .split_inclusive(char::is_whitespace)
+                .map(|word| match word.trim_end() == old {
+                    true => word.replacen(&old, &new, 1),
+                    false => word.to_owned(),
+                })
+                .collect(),
+            false => line.to_owned(),
+        })
+        .collect();
+    *bytes = changed.into_bytes();
 }
 
 /// The files of a migration.

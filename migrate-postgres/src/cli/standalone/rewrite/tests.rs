@@ -259,3 +259,40 @@ proptest! {
         prop_assert_eq!(after.get("NOTES.md"), before.get("NOTES.md"));
     }
 }
+
+/// The parts of a rewrite wait for their backfill, and a later migration for the one it waited for.
+#[test]
+fn what_waits_for_a_backfill_has_the_version_that_it_gets() {
+    let texts = [
+        ("0001_t.sql", "CREATE TABLE t (id bigint PRIMARY KEY, v text);"),
+        ("0002_serial.sql", "ALTER TABLE t ADD n serial;"),
+        ("0003_fill.sql", "-- migrate: batch=t\nUPDATE t SET v = '' WHERE v IS NULL AND ${batch};"),
+        ("0004_later.sql", "-- migrate: lock_timeout=1s after=0003\nSELECT 'after=0003';"),
+        ("0005_both.sql", "-- migrate: after=0003\nCREATE INDEX t_v ON t (v);"),
+    ];
+    let before: Contents =
+        texts.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
+    let set = Set::from(read(&before));
+    let options = LintOptions::new().since(set.get(0).unwrap().version().clone());
+    let rewrites = rewrites(&set, &options).unwrap();
+    let numbered = versions::assign(&set, Layout::Flat, &options, &rewrites).unwrap();
+    let after = Files::of(Layout::Flat, &before).unwrap().rewritten(&set, &rewrites, &numbered).unwrap();
+    let headers: Vec<(&str, &str)> = after
+        .iter()
+        .map(|(path, text)| (path.as_str(), std::str::from_utf8(text).unwrap()))
+        .filter_map(|(path, text)| Some((path, text.lines().find(|line| line.starts_with("-- migrate:"))?)))
+        .collect();
+    assert_eq!(
+        headers,
+        [
+            ("0003_serial_fill.sql", "-- migrate: batch=t"),
+            ("0004_serial_then.sql", "-- migrate: after=0003"),
+            ("0005_serial_validate.sql", "-- migrate: after=0003"),
+            ("0006_serial_not_null.sql", "-- migrate: after=0003"),
+            ("0007_fill.sql", "-- migrate: batch=t"),
+            ("0008_later.sql", "-- migrate: lock_timeout=1s after=0007"),
+            ("0009_both.sql", "-- migrate: transaction=none after=0007"),
+        ]
+    );
+    assert!(after["0008_later.sql"].ends_with(b"SELECT 'after=0003';"));
+}
