@@ -187,6 +187,8 @@ fn a_baseline_and_a_person_may_say_that_it_is_applied() {
     let applied = Resolve::new(version(3), Resolution::Applied);
     assert_eq!(steps(&take(&database, &set(), &applied).unwrap()), "=3");
     assert!(take(&database, &set(), &Up::all()).unwrap().is_noop());
+    let report = take(&database, &set(), &Redo::count(1).including_marked()).unwrap();
+    assert_eq!((steps(&report).as_str(), report.notices), ("-3", vec![waits("0 % done")]), "it waits after all");
 }
 
 #[test]
@@ -302,6 +304,7 @@ fn one_batch_after_another_keeps_values_lines_and_columns() {
         panic!("no backfill")
     };
     assert_eq!(Specification::of(&script).unwrap().relation, "\"tenant 7\".users");
+    assert!(script.text().ends_with("WHERE ${batch} AND ${batch} OR b;"), "it is no placeholder of the set");
     for batch in ["(id <= 4)", "((id > 4) AND (id <= 90))"] {
         let script = script.in_batch(batch).in_batch(batch);
         let statement = format!("UPDATE \"tenant 7\".users\nSET a = 1 WHERE {batch} AND {batch} OR b");
