@@ -188,7 +188,11 @@ fn a_baseline_and_a_person_may_say_that_it_is_applied() {
     assert_eq!(steps(&take(&database, &set(), &applied).unwrap()), "=3");
     assert!(take(&database, &set(), &Up::all()).unwrap().is_noop());
     let report = take(&database, &set(), &Redo::count(1).including_marked()).unwrap();
-    assert_eq!((steps(&report).as_str(), report.notices), ("-3", vec![waits("0 % done")]), "it waits after all");
+    assert_eq!(
+        (steps(&report).as_str(), report.notices),
+        ("-3", vec![waits("0 % done")]),
+        "it waits after all"
+    );
 }
 
 #[test]

@@ -41,10 +41,10 @@ async fn the_size_in_bytes_counts_and_so_do_partitions_and_rows_without_statisti
     };
     let wide = "CREATE TABLE wide (id bigint PRIMARY KEY, n int DEFAULT 0, t text); \
                 INSERT INTO wide SELECT i, 0, repeat('x', 1500) FROM generate_series(1, 100) i;";
-    let parts = "CREATE TABLE parts (id bigint PRIMARY KEY, n int DEFAULT 0) PARTITION BY RANGE (id); \
+    let parts = "CREATE TABLE parts (id bigint PRIMARY KEY, n int DEFAULT 0, t text) PARTITION BY RANGE (id); \
                  CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (60); \
                  CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (60) TO (999); \
-                 INSERT INTO parts SELECT generate_series(1, 101);";
+                 INSERT INTO parts SELECT i, 0, repeat('x', 1500) FROM generate_series(1, 100) i;";
     let analyzed = "CREATE TABLE old (id bigint PRIMARY KEY, n int DEFAULT 0); ANALYZE old; \
                     INSERT INTO old SELECT generate_series(1, 101);";
     for (table, first, expected) in [("wide", wide, "0"), ("parts", parts, "0"), ("old", analyzed, "0")] {
@@ -210,4 +210,15 @@ async fn a_boot_beside_a_backfill_is_one_query_and_its_beginning_takes_few() {
     proxy.forget();
     assert!(migrator.run(&client).await.unwrap().is_noop());
     assert_eq!((proxy.connection().round_trips, proxy.connection().tags(Side::Client).as_str()), (1, "Q"));
+}
+
+/// Over a client of the caller's, the connection that works holds the lock.
+#[tokio::test]
+async fn the_lock_is_held_until_what_comes_after_a_backfill_is_done() {
+    let (_database, client) = database().await;
+    let [first, fill, after, _] = scripts(10);
+    let holds = "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()) \
+                 THEN RAISE 'the lock is lost'; END IF; END $$;";
+    let set = sets::set("filled", [first, fill, after, Scripts::up(4, holds)]);
+    assert_eq!(Migrator::new(set).run(&client).await.unwrap().steps.len(), 4);
 }
