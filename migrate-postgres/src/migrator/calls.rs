@@ -202,7 +202,7 @@ impl Migrator {
             #[cfg(feature = "metrics")]
             meter: crate::observe::meter::Meter::new(&self.set),
         };
-        let run = self.take_steps(target, plan, &mut listeners);
+        let run = self.take_steps_and_finish(target, plan, &mut listeners);
         #[cfg(feature = "tracing")]
         let run = span.enclose(run);
         let outcome = run.await;
@@ -211,15 +211,16 @@ impl Migrator {
         outcome
     }
 
-    async fn take_steps<T: Target + ?Sized>(
+    pub(super) async fn take_steps<T: Target + ?Sized>(
         &self,
         target: &T,
         plan: &dyn Plan,
+        settings: &engine::Settings,
         listeners: &mut Listeners<'_>,
     ) -> Result<Report, Error> {
         self.check_fitness()?;
         let mut history = PgHistory::open(target, &self.settings).await?;
-        let report = engine::run(&mut history, &self.set, plan, &self.settings.engine, listeners).await;
+        let report = engine::run(&mut history, &self.set, plan, settings, listeners).await;
         let report = match report {
             Ok(report) => Ok(self.record_approvals_after(&history, report).await),
             failed => failed,

@@ -8,6 +8,7 @@ mod assert;
 pub(crate) mod backfill;
 mod builder;
 mod calls;
+mod finishing;
 #[cfg(feature = "histories")]
 mod foreign;
 mod reads;

@@ -12,6 +12,7 @@ mod waiting;
 use migrate_postgres::Migrator;
 use migrate_postgres::testing::{self, Database};
 use migrate_tests::sets::{self, Scripts};
+use std::time::Duration;
 use tokio_postgres::Client;
 
 /// What counts as applied, and how often each row was changed.
@@ -35,9 +36,9 @@ fn scripts(rows: u32) -> [Scripts; 4] {
     ]
 }
 
-/// Of which a table with more than ten rows is a large one.
+/// Of which a table with more than ten rows is a large one, and which runs no batch itself.
 fn migrator(rows: u32) -> Migrator {
-    Migrator::new(sets::set("filled", scripts(rows))).inline_backfill_rows(10)
+    Migrator::new(sets::set("filled", scripts(rows))).inline_backfill_rows(10).backfill_budget(Duration::ZERO)
 }
 
 async fn database() -> (Database, Client) {

@@ -3,6 +3,7 @@
 use super::{applied, database, finish, migrator, one};
 use migrate_core::history::Notice;
 use migrate_postgres::{Error, Refused};
+use std::time::Duration;
 
 fn waits(notices: &[Notice]) -> Vec<String> {
     let waits = notices.iter().filter(|notice| matches!(notice, Notice::WaitsForBackfill { .. }));
@@ -53,7 +54,8 @@ async fn by_choice_the_run_is_refused_with_what_is_left_and_the_command() {
     let config = database.config();
     let strict = || migrator(11).require_backfills(true);
     let error = strict().run(&config).await.unwrap_err();
-    assert_eq!(applied(&client).await, "1,2", "what came before it stays: {error}");
+    assert_eq!(applied(&client).await, "1,2,4", "what does not wait is applied: {error}");
+    assert!(error.to_string().contains("3 of its steps are done"), "{error}");
     client
         .batch_execute(
             "UPDATE migrate_history_backfill SET rows_done = 5, rows_total = 11, begun_at = now() - interval '50 s', progress_at = now()",
@@ -65,7 +67,7 @@ async fn by_choice_the_run_is_refused_with_what_is_left_and_the_command() {
     assert!(text.contains("00003_step waits for the backfill of 00002_step, which is 45 % done: about 6 rows are left, for about 60 s"), "{text}");
     assert!(matches!(error, Error::Refused(Refused::BackfillUnfinished { rows_left: Some(6), .. })));
     finish(&client).await;
-    assert_eq!(strict().run(&config).await.unwrap().steps.len(), 2);
+    assert_eq!(strict().run(&config).await.unwrap().steps.len(), 1);
 }
 
 #[tokio::test]
@@ -85,4 +87,46 @@ async fn a_revert_of_what_came_later_and_of_the_backfill_itself_leaves_what_wait
         report.steps.iter().map(|step| format!("{} {}", step.action, step.version)).collect();
     assert_eq!(taken, ["revert 3", "revert 4", "revert 2", "apply 2", "apply 4"]);
     assert_eq!(waits(&report.notices).len(), 1);
+}
+
+#[tokio::test]
+async fn a_run_finishes_itself_what_is_left_and_goes_on() {
+    let (database, client) = database().await;
+    let config = database.config();
+    let migrator = || migrator(11).backfill_budget(Duration::from_secs(60));
+    let report = migrator().run(&config).await.unwrap();
+    assert_eq!((report.steps.len(), report.notices.len()), (4, 0), "{report}");
+    assert_eq!(applied(&client).await, "1,2,4,3");
+    assert_eq!(one(&client, "SELECT count(*) FROM users WHERE n = 1").await, "11");
+    assert!(migrator().run(&config).await.unwrap().is_noop());
+}
+
+#[tokio::test]
+async fn a_run_leaves_what_will_take_longer_and_what_an_operator_has_paused_to_others() {
+    for change in [
+        "state = 'paused'",
+        "rows_done = 1, rows_total = 1000, begun_at = now() - interval '1 h', progress_at = now()",
+    ] {
+        let (database, client) = database().await;
+        let config = database.config();
+        migrator(11).run(&config).await.unwrap();
+        client.batch_execute(&format!("UPDATE migrate_history_backfill SET {change}")).await.unwrap();
+        let report = migrator(11).backfill_budget(Duration::from_secs(60)).run(&config).await.unwrap();
+        assert!(report.is_noop());
+        assert_eq!(waits(&report.notices).len(), 1);
+        assert_eq!(one(&client, "SELECT sum(n) FROM users").await, "0", "{change}");
+    }
+}
+
+#[tokio::test]
+async fn a_backfill_that_stops_within_the_budget_does_not_stop_the_run() {
+    let (database, client) = database().await;
+    let config = database.config();
+    migrator(11).run(&config).await.unwrap();
+    client.batch_execute("ALTER TABLE users RENAME n TO m").await.unwrap();
+    let report = migrator(11).backfill_budget(Duration::from_secs(60)).run(&config).await.unwrap();
+    assert_eq!(
+        waits(&report.notices),
+        ["migration 00003_step waits for the backfill of 00002_step, which is stopped at 0 %"]
+    );
 }
