@@ -222,16 +222,17 @@ impl Migrator {
         let mut history = PgHistory::open(target, &self.settings).await?;
         let report = engine::run(&mut history, &self.set, plan, settings, listeners).await;
         let report = match report {
-            Ok(report) => Ok(self.record_approvals_after(&history, report).await),
+            // What few runs need is on the heap: the future of a run stays small.
+            Ok(report) => Ok(Box::pin(self.record_approvals_after(&history, report)).await),
             failed => failed,
         };
         history.close().await;
         #[cfg(feature = "catalog")]
         let report = match report {
-            Ok(report) => Ok(self.snapshot_schema_after(target, report).await),
+            Ok(report) => Ok(Box::pin(self.snapshot_schema_after(target, report)).await),
             failed => failed,
         };
-        self.asserted_after(target, report?).await
+        Box::pin(self.asserted_after(target, report?)).await
     }
 
     /// Checks what can be checked without a database: a run would be refused.

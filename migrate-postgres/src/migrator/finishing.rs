@@ -6,41 +6,38 @@ use crate::error::Error;
 use crate::observe::Listeners;
 use migrate_core::Report;
 use migrate_core::backfill::{BackfillRecord, BackfillState};
+use migrate_core::engine::Committed;
 use migrate_core::engine::error::RunError;
-use migrate_core::engine::{Committed, Settings};
 use migrate_core::history::Notice;
-use migrate_core::plan::{Plan, Policies};
+use migrate_core::plan::{Plan, Refused};
 use std::time::Duration;
 
 impl Migrator {
     /// Takes the steps of a plan. If a migration waits for a backfill, the rest of that is run within the budget, and then
-    /// what waited.
+    /// what waited. By choice, the run is refused while something waits, but only after that.
     pub(super) async fn take_steps_and_finish<T: Target + ?Sized>(
         &self,
         target: &T,
         plan: &dyn Plan,
         listeners: &mut Listeners<'_>,
     ) -> Result<Report, Error> {
-        let strict = &self.settings.engine;
-        if !plan.may_replan() {
-            return self.take_steps(target, plan, strict, listeners).await;
+        let settings = &self.settings.engine;
+        let first = self.take_steps(target, plan, settings, listeners).await;
+        let before = match &first {
+            Ok(report) if is_waiting(report) => report.clone(),
+            Err(error) if is_refused(error) => error.report().cloned().unwrap_or_default(),
+            _ => return first,
+        };
+        // On the heap: a runner's future is large, and few runs need one.
+        if !plan.may_replan() || !Box::pin(self.finish_backfills(target)).await {
+            return first;
         }
-        // By choice a run is refused while something waits, but only after it has tried to finish that.
-        let policies = Policies { require_backfills: false, ..strict.policies };
-        let report = self.take_steps(target, plan, &Settings { policies, ..*strict }, listeners).await?;
-        if !is_waiting(&report) {
-            return Ok(report);
-        }
-        let has_worked = self.finish_backfills(target).await;
-        if !has_worked && !strict.policies.require_backfills {
-            return Ok(report);
-        }
-        match self.take_steps(target, plan, strict, listeners).await {
-            Ok(then) => Ok(joined(report, then)),
-            Err(error) if report.is_noop() => Err(error),
+        match self.take_steps(target, plan, settings, listeners).await {
+            Ok(then) => Ok(joined(before, then)),
+            Err(error) if before.is_noop() => Err(error),
             Err(error) => {
                 let mut committed = Committed::default();
-                committed.report = report;
+                committed.report = before;
                 Err(error.after(committed))
             }
         }
@@ -66,6 +63,15 @@ fn is_waiting(report: &Report) -> bool {
     report.notices.iter().any(|notice| matches!(notice, Notice::WaitsForBackfill { .. }))
 }
 
+/// True if the run was refused, because a migration waits for a backfill.
+fn is_refused(error: &Error) -> bool {
+    match error {
+        Error::Refused(refused) => matches!(refused, Refused::BackfillUnfinished { .. }),
+        Error::Stopped(stopped) => is_refused(&stopped.error),
+        _ => false,
+    }
+}
+
 /// True if a backfill runs, and its pace so far does not say that the rest takes longer.
 fn may_finish(record: &BackfillRecord, budget: Duration) -> bool {
     record.state == BackfillState::Running && record.eta().is_none_or(|eta| eta <= budget)
@@ -75,7 +81,8 @@ fn may_finish(record: &BackfillRecord, budget: Duration) -> bool {
 fn joined(before: Report, then: Report) -> Report {
     let mut joined = then;
     let mut notices = before.notices;
-    notices.retain(|notice| !matches!(notice, Notice::WaitsForBackfill { .. } | Notice::BackfillBegun { .. }));
+    notices
+        .retain(|notice| !matches!(notice, Notice::WaitsForBackfill { .. } | Notice::BackfillBegun { .. }));
     notices.retain(|notice| !joined.notices.contains(notice));
     joined.notices.splice(..0, notices);
     joined.steps.splice(..0, before.steps);

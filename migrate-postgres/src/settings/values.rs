@@ -18,6 +18,14 @@ impl CodeValues {
         self.0.push((TypeId::of::<T>(), Arc::new(value)));
     }
 
+    /// What tells these values from others: each value of each process is another one.
+    #[cfg(feature = "testing")]
+    pub(crate) fn identity(&self) -> impl std::hash::Hash {
+        let addresses: Vec<usize> =
+            self.0.iter().map(|(_, value)| Arc::as_ptr(value).cast::<()>().addr()).collect();
+        (!addresses.is_empty()).then(|| (std::process::id(), addresses))
+    }
+
     /// The value of a type.
     pub(crate) fn get<T: Any + Send + Sync>(&self) -> Option<&T> {
         self.0.iter().find(|(of, _)| *of == TypeId::of::<T>())?.1.downcast_ref()

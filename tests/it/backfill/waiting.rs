@@ -54,8 +54,7 @@ async fn by_choice_the_run_is_refused_with_what_is_left_and_the_command() {
     let config = database.config();
     let strict = || migrator(11).require_backfills(true);
     let error = strict().run(&config).await.unwrap_err();
-    assert_eq!(applied(&client).await, "1,2,4", "what does not wait is applied: {error}");
-    assert!(error.to_string().contains("3 of its steps are done"), "{error}");
+    assert_eq!(applied(&client).await, "1,2", "what came before it stays: {error}");
     client
         .batch_execute(
             "UPDATE migrate_history_backfill SET rows_done = 5, rows_total = 11, begun_at = now() - interval '50 s', progress_at = now()",
@@ -67,7 +66,7 @@ async fn by_choice_the_run_is_refused_with_what_is_left_and_the_command() {
     assert!(text.contains("00003_step waits for the backfill of 00002_step, which is 45 % done: about 6 rows are left, for about 60 s"), "{text}");
     assert!(matches!(error, Error::Refused(Refused::BackfillUnfinished { rows_left: Some(6), .. })));
     finish(&client).await;
-    assert_eq!(strict().run(&config).await.unwrap().steps.len(), 1);
+    assert_eq!(strict().run(&config).await.unwrap().steps.len(), 2);
 }
 
 #[tokio::test]

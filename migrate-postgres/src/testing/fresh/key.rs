@@ -3,7 +3,9 @@
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::ParseIntError;
+use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::SystemTime;
 
 use crate::migrator::Migrator;
 use migrate_core::{Migration, Script};
@@ -30,6 +32,10 @@ impl Key {
             hash(migration, &mut hasher);
         }
         migrator.made().hash(&mut hasher);
+        // What code does depends on the rest of the program, and on the values that it is given.
+        if set.iter().any(|migration| migration.up().code().is_some()) {
+            (program(), migrator.settings.values.identity()).hash(&mut hasher);
+        }
         let [a, b, c, d, e, f, g, h, ..] = *digest.as_bytes();
         Key { digest: u64::from_be_bytes([a, b, c, d, e, f, g, h]), rest: hasher.finish() }
     }
@@ -40,6 +46,13 @@ impl Key {
         ("migrate_postgres::testing", purpose, self).hash(&mut hasher);
         hasher.finish().cast_signed()
     }
+}
+
+/// The running program, as it was built.
+fn program() -> Option<(PathBuf, u64, SystemTime)> {
+    let program = std::env::current_exe().ok()?;
+    let file = std::fs::metadata(&program).ok()?;
+    Some((program, file.len(), file.modified().ok()?))
 }
 
 fn hash(migration: &dyn Migration, hasher: &mut DefaultHasher) {
