@@ -117,7 +117,7 @@ impl std::error::Error for StatementError {
 }
 
 /// The code of a migration asks for a value that the program did not pass in.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error(
     "the migration asks for a value of the type {type_name}, and the program gave none: pass it with `Migrator::value`"
 )]
@@ -126,3 +126,5 @@ pub struct MissingValue {
     /// The type.
     pub type_name: &'static str,
 }
+
+migrate_core::debug_as_display!(MissingValue);

@@ -1,5 +1,6 @@
 //! The rows of the comparison.
 
+mod backfill;
 mod build_time;
 mod first_boot;
 mod memory;
@@ -22,6 +23,7 @@ pub(crate) enum Row {
     FirstBoot,
     OnePending,
     Race,
+    Backfill,
     TestDatabase,
     TestSchema,
     BuildTime,
@@ -30,11 +32,12 @@ pub(crate) enum Row {
 }
 
 impl Row {
-    pub(crate) const ALL: [Row; 9] = [
+    pub(crate) const ALL: [Row; 10] = [
         Row::NothingPending,
         Row::FirstBoot,
         Row::OnePending,
         Row::Race,
+        Row::Backfill,
         Row::TestDatabase,
         Row::TestSchema,
         Row::BuildTime,
@@ -48,6 +51,7 @@ impl Row {
             Row::FirstBoot => first_boot::run(stage).await,
             Row::OnePending => one_pending::run(stage).await,
             Row::Race => race::run(stage).await,
+            Row::Backfill => backfill::run(stage).await,
             Row::TestDatabase => test_database::databases(stage).await,
             Row::TestSchema => test_database::schemas(stage).await,
             Row::BuildTime => build_time::run(stage).await,
@@ -64,6 +68,7 @@ impl fmt::Display for Row {
             Row::FirstBoot => "first-boot",
             Row::OnePending => "one-pending",
             Row::Race => "race",
+            Row::Backfill => "backfill",
             Row::TestDatabase => "test-database",
             Row::TestSchema => "test-schema",
             Row::BuildTime => "build-time",
