@@ -213,6 +213,12 @@ async fn the_page_has_every_metric_with_its_kind_and_unit() {
         .lock_timeout(Duration::from_millis(300))
         .retry_for(Duration::from_secs(1));
     waiting.run(database.url()).await.unwrap_err();
+    let filled = self::database().await;
+    let rows = "CREATE TABLE r (id int PRIMARY KEY, n int); INSERT INTO r SELECT generate_series(1, 9);";
+    let fill = "-- migrate: batch=r(id)\nUPDATE r SET n = id WHERE ${batch};";
+    let filling = migrator(&[("1_r.sql", rows), ("2_n.sql", fill)]).inline_backfill_rows(0);
+    filling.run(filled.url()).await.unwrap();
+    filling.backfill(filled.url()).await.unwrap();
 
     let mut measured: Vec<String> = snapshotter
         .snapshot()
