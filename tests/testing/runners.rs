@@ -103,10 +103,10 @@ fn cargo_nextest_runs_each_test_in_a_process_of_its_own_on_one_server() {
         .unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}");
-    assert!(text.contains("10 passed") && !text.contains("LEAK"), "{text}");
+    assert!(text.contains("12 passed") && !text.contains("LEAK"), "{text}");
     let homes = fs::read_dir(temp.path()).unwrap().flatten();
     let homes: Vec<_> = homes.map(|home| home.path()).filter(|home| home.join("run").is_dir()).collect();
-    assert_eq!(homes.len(), 1, "one server for ten processes");
+    assert_eq!(homes.len(), 1, "one server for twelve processes");
     let log = fs::read_to_string(homes[0].join("run/log")).unwrap();
     assert_eq!(log.matches("database system is ready").count(), 1, "{log}");
 }
