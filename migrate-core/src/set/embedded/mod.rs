@@ -24,7 +24,7 @@ pub struct Literals {
     pub files: &'static [&'static str],
     /// [`Packing::bytes`].
     pub packed: &'static [u8],
-    /// The functions of the migrations in Rust, in the order of [`Packing::code`].
+    /// The functions of the migrations in Rust, in the order of the packed ones.
     pub code: &'static [CodeFunctions],
     /// The files with assertions.
     pub assertions: &'static [CompanionFile],

@@ -55,7 +55,7 @@ use std::time::Duration;
 
 /// The options in a script's header; `None` for each one that the header does not set.
 ///
-/// [`Display`](fmt::Display) writes them in the syntax of the header.
+/// [`Display`](std::fmt::Display) writes them in the syntax of the header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
