@@ -19,7 +19,7 @@ fn migrator(files: &[(&str, &str)]) -> Migrator {
     Migrator::new(Set::from_folder(folder_of(&files).path()).unwrap())
 }
 
-/// What the seeds have inserted, in order.
+/// The rows that the seeds have inserted, in order.
 async fn runs(database: &Database) -> Vec<String> {
     let client = database.connect().await.unwrap();
     let rows = client.query("SELECT name FROM runs ORDER BY ctid", &[]).await.unwrap();

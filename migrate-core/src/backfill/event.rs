@@ -113,7 +113,7 @@ pub struct BatchReport {
     pub rows: u64,
     /// The rows that its statement changed, by the server's count.
     pub changed: u64,
-    /// How long it took.
+    /// Its duration.
     pub took: Duration,
     /// The bytes of WAL that the server wrote meanwhile.
     pub wal: u64,

@@ -1,6 +1,6 @@
 //! The reaction to an error of a batch, by its SQLSTATE.
 
-/// What a runner does about an error of a batch, which is rolled back.
+/// The reaction of a runner to an error of a batch, which is rolled back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reaction {
@@ -8,7 +8,7 @@ pub enum Reaction {
     Retry,
     /// A row has a value that the statement or a constraint does not accept: it is found and set aside.
     Isolate,
-    /// The connection was lost, or the server has no room for one: another one goes on.
+    /// The connection was lost, or the server accepts none: the work continues over a new one.
     Reconnect,
     /// Anything else, which no smaller batch would change.
     Stop,

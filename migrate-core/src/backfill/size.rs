@@ -18,7 +18,7 @@ const WEIGHT: u128 = 4;
 /// Fractions of a nanosecond and of a byte that a cost has.
 const FRACTION: u128 = 1_000;
 
-/// What one batch may take.
+/// The target cost of one batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BatchTarget {
@@ -76,7 +76,7 @@ impl BatchSize {
         self.rows
     }
 
-    /// Follows a batch that was committed: the rows that it went over, and what it took.
+    /// Adapts to a committed batch: the rows that it covered, and their cost.
     pub fn succeeded(&mut self, rows: u64, took: Duration, wal: u64, target: &BatchTarget) {
         // The cost of the last rows of a table is mostly that of a batch.
         if rows == 0 || rows < self.rows / 2 {

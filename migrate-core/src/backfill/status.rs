@@ -1,4 +1,4 @@
-//! How far a backfill is, as text.
+//! The progress of a backfill, as text.
 
 use super::record::{BackfillRecord, BackfillState};
 use std::time::Duration;
@@ -9,7 +9,7 @@ impl BackfillRecord {
         matches!(self.state, BackfillState::Done | BackfillState::Cancelled)
     }
 
-    /// How far it is, in a few words: `43 % done`, `paused at 43 %`, `done, 3 rows in quarantine`.
+    /// Its progress in a few words: `43 % done`, `paused at 43 %`, `done, 3 rows in quarantine`.
     pub fn status(&self) -> String {
         let percent = self.percent();
         let state = match self.state {

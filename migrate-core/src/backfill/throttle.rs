@@ -1,4 +1,4 @@
-//! Throttling: what the server is under, and the reasons to pause before the next batch.
+//! Throttling: the load of the server, and the reasons to pause before the next batch.
 
 use crate::display::printable::Printable;
 use std::collections::VecDeque;
@@ -54,13 +54,13 @@ impl Default for ThrottleLimits {
 pub struct Standby {
     /// Its `application_name`.
     pub name: String,
-    /// How long it takes to replay, by the server's own measure.
+    /// The time that it takes to replay, by the server's own measure.
     pub replay_lag: Option<Duration>,
     /// The position in the WAL up to which it has replayed; none if this role may not see it.
     pub replayed: Option<u64>,
 }
 
-/// What the server is under, between two batches.
+/// The load of the server between two batches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Load {
@@ -114,9 +114,9 @@ pub enum Throttle {
     StandbyLag {
         /// Its `application_name`.
         standby: String,
-        /// How far it is behind.
+        /// Its lag.
         lag: Duration,
-        /// How far it may be.
+        /// The largest lag allowed.
         limit: Duration,
     },
     /// A replication slot retains WAL.
@@ -195,7 +195,7 @@ impl fmt::Display for Throttle {
                 write!(f, "{} for the locks of the last batch", Waiting(*sessions))
             }
             Throttle::WraparoundVacuum => {
-                f.write_str("a vacuum against transaction ID wraparound is at the table")
+                f.write_str("a vacuum to prevent transaction ID wraparound is running on the table")
             }
         }
     }
@@ -228,7 +228,7 @@ impl fmt::Display for Size {
 /// The longest memory of a [`WalClock`].
 const MOST_MEMORY: usize = 4_096;
 
-/// When the WAL reached which position, by the looks between batches.
+/// The times at which the WAL reached its positions, sampled between batches.
 ///
 /// The server's own `replay_lag` is the delay of the last position that a standby reported. It stands still, or is
 /// empty, while a standby replays nothing. With this, a standby is behind by the age of the oldest position that
@@ -249,7 +249,7 @@ impl WalClock {
         }
     }
 
-    /// How far a standby is behind.
+    /// The lag of a standby.
     pub fn lag(&self, standby: &Standby, now: Duration) -> Duration {
         let Some(replayed) = standby.replayed else { return standby.replay_lag.unwrap_or_default() };
         let missing = self.seen.iter().find(|(_, position)| *position > replayed);

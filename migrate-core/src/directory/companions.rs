@@ -64,7 +64,7 @@ fn in_subfolder(path: &str) -> bool {
     below(path).contains('/')
 }
 
-/// What a directory's companions are, once they are read.
+/// The companions of a directory, as read.
 #[derive(Default)]
 pub(super) struct ReadCompanions {
     pub(super) assertions: Vec<CompanionFile>,

@@ -76,7 +76,7 @@ pub enum Notice {
         name: String,
         /// The name of the migration with the backfill.
         backfill: String,
-        /// How far the backfill is: `43 % done`.
+        /// The progress of the backfill: `43 % done`.
         status: String,
     },
     /// The migrations that another tool applied are taken over.

@@ -108,7 +108,7 @@ impl Wait<'_> {
         Refused::BackfillUnfinished { version, name, backfill, status, rows_left, eta }
     }
 
-    /// The name of the migration with the backfill, and how far that is.
+    /// The name of the migration with the backfill, and its progress.
     fn told(&self) -> (String, String) {
         match self {
             Wait::Unfinished(record) => (record.name.clone(), record.status()),

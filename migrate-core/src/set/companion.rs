@@ -84,7 +84,7 @@ impl fmt::Debug for CompanionFile {
     }
 }
 
-/// What is true of the database: queries that return no row, or a single true.
+/// A truth about the database: queries that return no row, or a single true.
 #[derive(Clone, Debug)]
 pub struct Assertion {
     script: Script,

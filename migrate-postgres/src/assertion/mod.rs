@@ -1,4 +1,4 @@
-//! Assertions: what is true of a database, and what was found.
+//! Assertions: conditions that must hold in a database, and the results of their checks.
 //!
 //! A file of the folder `assertions` states what is true whichever migration made it so:
 //!
@@ -40,7 +40,7 @@ pub struct AssertionResult {
     pub path: String,
     /// The outcome.
     pub outcome: AssertionOutcome,
-    /// How long it took, by this machine's clock.
+    /// Its duration, by this machine's clock.
     pub took: Duration,
 }
 

@@ -100,7 +100,7 @@ impl AssertionOutcome {
     }
 }
 
-/// Says what was found, without the word for it.
+/// Formats the details, without the word for the outcome.
 impl fmt::Display for AssertionOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let f = &mut Printable(f);

@@ -336,7 +336,7 @@ impl Applier<'_, '_> {
             };
             let (now, later) = rest.split_at(count);
             let is_end = later.is_empty() && !progress.is_followed();
-            // What a verify script is about is there when the backfill is finished.
+            // A verify script is about the finished backfill.
             let unverified = begun.as_ref().map(|_| [first.clone().unverified()]);
             let around = RunBookkeeping {
                 preamble: self.preamble,

@@ -1,7 +1,7 @@
 //! One batch: a transaction in two messages.
 //!
 //! The first one locks the backfill's row, reads the orders of the operator, and looks up the last key. The second one
-//! runs the statement, moves the cursor, and commits. Whatever is cut off where, the data and the cursor are those of
+//! runs the statement, moves the cursor, and commits. Wherever it is cut off, the data and the cursor are those of
 //! the same batch.
 
 use super::key::Key;
@@ -34,7 +34,7 @@ pub(super) enum BatchOutcome {
     Done(BatchDone),
     /// No row is beyond the cursor.
     NoRow,
-    /// The operator wants something else.
+    /// An operator has changed the state of the backfill.
     Ordered(Orders),
     /// Another worker has the backfill, or it has moved on: its row is to be read again.
     Moved,
@@ -248,7 +248,7 @@ impl Batch<'_> {
 pub(super) const ONE_ROW: &str = "SELECT CASE WHEN count(*) = 0 THEN \
                                   pg_catalog.current_setting('migrate.row_of_the_backfill_is_not_kept') END FROM written";
 
-/// What the statement of a batch did.
+/// The effect of a batch's statement.
 struct Changed {
     cursor: Vec<String>,
     rows: u64,

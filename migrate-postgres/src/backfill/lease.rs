@@ -111,7 +111,7 @@ impl Lease<'_> {
         Ok(!protect::ask(client, &sql).await?.is_empty())
     }
 
-    /// Gives it back; another worker need not wait for its end.
+    /// Releases the lease, so that another worker need not wait for it to expire.
     pub(super) async fn release(&self, client: &Client, record: &BackfillRecord) -> Result<(), Error> {
         let sql = format!(
             "UPDATE {} SET worker = NULL, worker_until = NULL, reason = CASE WHEN state = 'running' THEN NULL ELSE reason END \

@@ -1,4 +1,4 @@
-//! The one query between two batches: what the server is under.
+//! The load of the server, read by one query between two batches.
 //!
 //! It reads nothing that every role may not read, except the lag of standbys, which shows as NULL without
 //! `pg_monitor`: [`Load::hidden_standbys`] counts those.
@@ -13,7 +13,7 @@ use tokio_postgres::{Client, SimpleQueryRow};
 const OTHERS: &str = "l.pid <> pg_catalog.pg_backend_pid() AND l.database = \
                       (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())";
 
-/// Asks what the server is under, and the table with this OID.
+/// Queries the load on the server and on the table with this OID.
 pub(super) async fn ask(client: &Client, table: u32) -> Result<Load, tokio_postgres::Error> {
     let rows = protect::ask(client, &question(table)).await?;
     let mut load = Load::default();

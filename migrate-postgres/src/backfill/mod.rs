@@ -7,8 +7,8 @@
 //! | `key` | the key that the batches go by, from the catalog |
 //! | `work` | one backfill of a set: its statement with the range of a batch |
 //! | `batch` | the messages of one batch |
-//! | `load` | the one query between batches: what the server is under |
-//! | `lease` | who works on a backfill, and its end |
+//! | `load` | the query for the load of the server between batches |
+//! | `lease` | the worker that holds a backfill, and the end of its lease |
 //! | `quarantine` | rows that are set aside with their error, and tried again |
 //! | `worker` | one backfill, from its lease to its end |
 //! | `runner` | all backfills of a set, over connections that may be lost |

@@ -5,7 +5,7 @@ use migrate_core::display::printable::Printable;
 use std::fmt;
 use std::time::Duration;
 
-/// What a call of [`Migrator::backfill`](crate::Migrator::backfill) did.
+/// The result of a call of [`Migrator::backfill`](crate::Migrator::backfill) did.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct BackfillReport {
@@ -19,7 +19,7 @@ pub struct BackfillReport {
 pub struct BackfillSummary {
     /// The backfill as the database remembers it at the end.
     pub record: BackfillRecord,
-    /// How it ended for this call.
+    /// Its end for this call.
     pub end: BackfillEnd,
     /// The rows that this call went over.
     pub rows: u64,

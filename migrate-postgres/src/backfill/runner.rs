@@ -190,7 +190,7 @@ impl<'r> Runner<'r> {
         worker.run().await.map(Some).map_err(failed)
     }
 
-    /// Says once that a backfill is paused, or who else has it.
+    /// Reports once that a backfill is paused, or that another worker holds it.
     fn tell(&mut self, record: &BackfillRecord, listener: &mut Listener<'_>) {
         let what = (record.version.clone(), record.state, record.worker.clone());
         if self.told.contains(&what) {

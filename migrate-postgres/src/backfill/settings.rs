@@ -3,20 +3,20 @@
 use migrate_core::backfill::{BatchTarget, ThrottleLimits};
 use std::time::Duration;
 
-/// What a caller chooses.
+/// The choices of a caller.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RunnerSettings {
-    /// What a batch may take.
+    /// The limits of a batch.
     pub(crate) target: BatchTarget,
     /// The limits beyond which it pauses.
     pub(crate) limits: ThrottleLimits,
     /// The rows that may be set aside.
     pub(crate) quarantine: u64,
-    /// How long the lease lasts without a batch.
+    /// The time for which the lease lasts without a batch.
     pub(crate) lease: Duration,
     /// The interval between looks while it pauses or waits.
     pub(crate) poll: Duration,
-    /// How long to try for a connection after one was lost.
+    /// The time to try for a connection after one was lost.
     pub(crate) reconnect: Duration,
 }
 

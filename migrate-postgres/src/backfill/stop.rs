@@ -1,4 +1,4 @@
-//! The caller's word to stop at the end of a batch.
+//! The caller's request to stop at the end of a batch.
 
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
@@ -12,7 +12,7 @@ pub(crate) struct Stop<'s> {
 }
 
 impl<'s> Stop<'s> {
-    /// Stops never.
+    /// Never stops.
     pub(crate) fn never() -> Stop<'s> {
         Stop { future: None, is_told: false }
     }
@@ -22,7 +22,7 @@ impl<'s> Stop<'s> {
         Stop { future: Some(Box::pin(future)), is_told: false }
     }
 
-    /// True if the caller has said so.
+    /// True if the caller has requested a stop.
     pub(crate) fn is_told(&mut self) -> bool {
         if !self.is_told
             && let Some(future) = &mut self.future
@@ -32,7 +32,7 @@ impl<'s> Stop<'s> {
         self.is_told
     }
 
-    /// Waits so long, or until the caller says stop.
+    /// Waits for a duration, or until the caller requests a stop.
     pub(crate) async fn sleep(&mut self, duration: Duration) {
         if self.is_told() || duration.is_zero() {
             return;

@@ -188,7 +188,7 @@ impl Worker<'_, '_, '_> {
         WorkEnd::Stopped(Box::new(StoppedBackfill { version, name, relation, rows_done, cause }))
     }
 
-    /// Waits until the server is under no load that is a reason to pause.
+    /// Waits until the load of the server gives no reason to pause.
     async fn throttle(&mut self, course: &mut Course) -> Result<Next, Error> {
         let (mut told, paused) = (Vec::new(), Instant::now());
         loop {
@@ -222,7 +222,7 @@ impl Worker<'_, '_, '_> {
         }
     }
 
-    /// Pauses, and follows the orders of an operator meanwhile.
+    /// Pauses, and obeys an operator's commands meanwhile.
     async fn wait(
         &mut self,
         course: &mut Course,
@@ -311,7 +311,7 @@ impl Worker<'_, '_, '_> {
         self.wait(course, pause, None).await
     }
 
-    /// No row is beyond the cursor: what is to be tried again comes last.
+    /// Handles the end of the keys: another sweep, a retry of the rows that were set aside, or the end.
     async fn no_row(&mut self, course: &mut Course) -> Result<Next, Error> {
         if matches!(course.key, Key::RowPosition { .. }) {
             if changed_in_sweep(&self.record) > 0 {

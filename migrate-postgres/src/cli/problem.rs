@@ -52,7 +52,7 @@ pub(crate) enum Problem {
 
     /// A column that `new --fill` can't fill.
     NewFill {
-        /// What its options take.
+        /// The expected form of its options.
         expected: &'static str,
     },
 

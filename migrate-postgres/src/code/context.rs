@@ -48,7 +48,7 @@ pub(crate) struct CodeSession<'r> {
     pub(crate) record: &'r CodeRecord,
 }
 
-/// What surrounds the statements of code.
+/// The surroundings of a statement: a transaction, or settings.
 #[derive(Clone, Copy)]
 pub(crate) enum Surroundings<'r> {
     /// One transaction, and the setting of what is left of its time, if it has a limit.

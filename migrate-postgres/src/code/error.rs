@@ -1,4 +1,4 @@
-//! The errors of what a migration's code sends and asks for.
+//! The errors of a migration's code: failed statements and missing values.
 
 use std::fmt;
 use std::panic::Location;
@@ -54,7 +54,7 @@ pub enum StatementError {
     RowCount {
         /// The number of rows.
         rows: usize,
-        /// What was asked for.
+        /// The number of rows that the call expects, in words.
         expected: &'static str,
         /// The call.
         at: &'static Location<'static>,

@@ -1,4 +1,4 @@
-//! Migrations in Rust: what their code is given, and the errors of what it sends.
+//! Migrations in Rust: the context of their code, and the errors of its statements.
 //!
 //! A file `0042_slugs.rs` in the migration directory, between the scripts and in their order:
 //!

@@ -1,4 +1,4 @@
-//! A record of what a migration's code has sent, which outlives the code.
+//! The record of the statements that a migration's code has sent. It outlives the code.
 
 use migrate_core::sql;
 use std::panic::Location;

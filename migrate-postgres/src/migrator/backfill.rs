@@ -174,7 +174,7 @@ impl<'m, T: Target + ?Sized> Backfill<'m, T> {
         self
     }
 
-    /// How far a standby may be behind in replay before the backfill pauses. The default is 5 s; `None` turns it off.
+    /// The lag in replay of a standby at which the backfill pauses. The default is 5 s; `None` turns it off.
     pub fn max_lag(mut self, lag: impl Into<Option<Duration>>) -> Self {
         self.settings.limits.lag = lag.into();
         self
@@ -193,25 +193,25 @@ impl<'m, T: Target + ?Sized> Backfill<'m, T> {
         self
     }
 
-    /// Whether the backfill pauses while sessions wait for a lock on the table. The default is `true`.
+    /// Pauses the backfill while sessions wait for a lock on the table. The default is `true`.
     pub fn pause_for_locks(mut self, pause: bool) -> Self {
         self.settings.limits.lock_waits = pause;
         self
     }
 
-    /// Whether the backfill pauses while a vacuum against transaction ID wraparound is at the table. The default is `true`.
+    /// Pauses the backfill while a vacuum against transaction ID wraparound works on the table. The default is `true`.
     pub fn pause_for_wraparound(mut self, pause: bool) -> Self {
         self.settings.limits.wraparound_vacuum = pause;
         self
     }
 
-    /// How many rows that raise an error may be set aside before the backfill stops. The default is 100.
+    /// The number of rows with errors that may be set aside before the backfill stops. The default is 100.
     pub fn quarantine_limit(mut self, rows: u64) -> Self {
         self.settings.quarantine = rows;
         self
     }
 
-    /// How long a worker keeps a backfill without a batch, before another one may take over. The default is 30 s.
+    /// The time without a batch after which another worker may take over the backfill. The default is 30 s.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.settings.lease = lease.max(Duration::from_secs(1));
         self
@@ -223,7 +223,7 @@ impl<'m, T: Target + ?Sized> Backfill<'m, T> {
         self
     }
 
-    /// How long to try for another connection after one was lost. The default is a minute.
+    /// The time to try for another connection after one was lost. The default is a minute.
     pub fn reconnect_for(mut self, duration: Duration) -> Self {
         self.settings.reconnect = duration;
         self

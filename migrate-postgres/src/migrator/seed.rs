@@ -29,7 +29,7 @@ pub struct SeedReport {
     pub seeds: Vec<SeedResult>,
 }
 
-/// What became of one seed.
+/// The outcome of one seed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SeedResult {
@@ -39,7 +39,7 @@ pub struct SeedResult {
     pub environment: Option<String>,
     /// True if it ran; false if its text is that of the last time.
     pub ran: bool,
-    /// How long it took, by this machine's clock.
+    /// Its duration, by this machine's clock.
     pub took: Duration,
 }
 

@@ -18,7 +18,7 @@ impl CodeValues {
         self.0.push((TypeId::of::<T>(), Arc::new(value)));
     }
 
-    /// What tells these values from others: each value of each process is another one.
+    /// The identity of these values: each value of each process is another one.
     #[cfg(feature = "testing")]
     pub(crate) fn identity(&self) -> impl std::hash::Hash {
         let addresses: Vec<usize> =

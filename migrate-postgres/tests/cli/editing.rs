@@ -66,6 +66,22 @@ async fn without_a_database_files_are_renumbered_unasked() {
     assert_eq!(stage.ran(&command.output().unwrap()).code, 0);
 }
 
+/// Otherwise the folder would no longer be valid.
+#[tokio::test]
+async fn what_waits_for_a_renumbered_backfill_waits_for_its_new_version() {
+    let stage = Stage::new(&TABLES).await;
+    stage.write(
+        "migrations/0003_fill.up.sql",
+        "-- migrate: batch=posts\nUPDATE posts SET id = id WHERE id > 0 AND ${batch};",
+    );
+    stage.write("migrations/0009_later.up.sql", "-- migrate: phase=contract after=3\nSELECT 'after=3';");
+    let ran = stage.done("renumber 0003_fill 0005 --unchecked");
+    assert!(ran.stdout.contains("0009_later.up.sql waits for 0005 now"), "{ran:?}");
+    let text = std::fs::read_to_string(stage.path().join("migrations/0009_later.up.sql")).unwrap();
+    assert_eq!(text, "-- migrate: phase=contract after=0005\nSELECT 'after=3';");
+    stage.done("check");
+}
+
 #[tokio::test]
 async fn every_file_of_a_migration_gets_the_new_version() {
     for (files, line, expected) in [

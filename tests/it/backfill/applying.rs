@@ -1,4 +1,4 @@
-//! What a migration with a backfill does: all of it on a small table, and on a large one its beginning.
+//! A migration with a backfill runs all of it on a small table, and begins it on a large one.
 
 use super::{FILL, applied, database, finish, migrator, one, scripts};
 use migrate_core::history::Notice;

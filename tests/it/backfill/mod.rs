@@ -15,7 +15,7 @@ use migrate_tests::sets::{self, Scripts};
 use std::time::Duration;
 use tokio_postgres::Client;
 
-/// What counts as applied, and how often each row was changed.
+/// The applied versions, and the number of changes of each row.
 const FILL: &str = "-- migrate: batch=users(id)\nUPDATE users SET n = n + 1 WHERE ${batch};";
 
 /// 1 makes a table of so many rows, 2 fills it, 3 waits for that, and 4 does not.

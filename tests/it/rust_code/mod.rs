@@ -11,7 +11,7 @@ use migrate_postgres::testing::{self, Database};
 use migrate_postgres::{Error, Failure, Migrator, migrate};
 use tokio_postgres::Client;
 
-/// What the code of the fixtures `acts` does, which the test passes in.
+/// The action of the code of the fixture `acts`, which the test passes in.
 #[derive(Clone, Copy)]
 pub(crate) struct Act(pub(crate) CodeFunction);
 

@@ -1,4 +1,4 @@
-//! What is done with a set of code beside a run: a plan, lint, a rehearsal, drift, tests, the page.
+//! A set of code outside of a run: plans, lint, rehearsals, drift, tests, the page.
 
 use super::{ACTS, CODE, act, database, effects, nothing, texts};
 use migrate_postgres::Set;

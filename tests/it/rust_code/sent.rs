@@ -1,4 +1,4 @@
-//! What code may send: the transaction stays the run's.
+//! Code may send anything but the end of its transaction, which is the run's.
 
 use super::{ACTS, Act, act, database, effects, failure, nothing, rows, texts};
 use migrate_core::advice::Left;

@@ -123,7 +123,7 @@ pub enum Refused {
         name: String,
         /// The name of the migration with the backfill.
         backfill: String,
-        /// How far the backfill is: `43 % done`.
+        /// The progress of the backfill: `43 % done`.
         status: String,
         /// The number of rows left, by the estimate.
         rows_left: Option<u64>,

@@ -47,7 +47,7 @@ impl Contender {
     }
 }
 
-/// What the load felt.
+/// The measurements of the load.
 struct Felt {
     took: Duration,
     /// The slowest query of each second, in ascending order.

@@ -33,7 +33,7 @@ enum Action {
     /// Pause a backfill after the batch under way
     #[command(args = unused(&["history"]))]
     Pause(Why),
-    /// Go on with a backfill that was paused
+    /// Resume a backfill that was paused
     #[command(args = unused(&["history"]))]
     Resume(Which),
     /// End a backfill; what it has filled stays
@@ -42,7 +42,7 @@ enum Action {
     /// Limit a backfill to a number of rows per second
     #[command(args = unused(&["history"]))]
     Rate(RateArgs),
-    /// Go on with a backfill that stopped, and try the rows again that were set aside
+    /// Resume a backfill that stopped, and retry the rows that were set aside
     #[command(args = unused(&["history"]))]
     Retry(Which),
 }
@@ -69,17 +69,17 @@ struct Why {
 struct RateArgs {
     #[command(flatten)]
     which: Which,
-    /// The most rows per second
+    /// The maximum number of rows per second
     #[arg(value_name = "ROWS", required_unless_present = "unlimited")]
     rows: Option<NonZeroU32>,
-    /// Take the limit away
+    /// Remove the limit
     #[arg(long, conflicts_with = "rows")]
     unlimited: bool,
 }
 
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "It stops at the end of a batch when it is interrupted or terminated, and gives the backfill back.\n\nExample:\n  migrate backfill run --max-lag 2s"
+    after_help = "On Ctrl-C or SIGTERM, it stops at the end of the current batch and releases the backfill.\n\nExample:\n  migrate backfill run --max-lag 2s"
 )]
 struct RunArgs {
     /// The time that a batch is to take; its number of rows follows

@@ -7,6 +7,7 @@ mod new;
 mod renumber;
 mod rewrite;
 mod stub;
+mod waiting;
 
 pub(super) use check::{Incomplete, Part};
 pub(super) use renumber::{RenumberProblem, migration_of};

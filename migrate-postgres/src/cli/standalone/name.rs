@@ -97,6 +97,11 @@ fn endings(layout: Layout) -> &'static [&'static str] {
     }
 }
 
+/// Leading zeros do not count.
+pub(super) fn same_version(a: &str, b: &str) -> bool {
+    a.trim_start_matches('0') == b.trim_start_matches('0')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,8 @@
 //! `renumber`.
 
-use super::name::{Name, has_folders};
+use super::name::{Name, has_folders, same_version};
 use super::stub::Last;
+use super::waiting::wait_for;
 use crate::Migrator;
 use crate::cli::answer::Answer;
 use crate::cli::connection::ConnectionProblem;
@@ -123,11 +124,6 @@ impl Explain for RenumberProblem {
     }
 }
 
-/// Leading zeros do not count.
-fn same_version(a: &str, b: &str) -> bool {
-    a.trim_start_matches('0') == b.trim_start_matches('0')
-}
-
 /// The files of the migrations of a folder.
 struct Folder<'a> {
     path: &'a Path,
@@ -145,9 +141,15 @@ impl Args {
         if !self.unchecked && is_applied(&name, context).await? {
             return Err(RenumberProblem::Applied { name }.into());
         }
-        let renamed = folder.renamed(&name, &version);
+        let (renamed, waiting) = (folder.renamed(&name, &version), folder.waiting(&name, &version)?);
         rename(folder.path, &renamed)?;
-        let page = Page::default().lines(renamed.iter().map(|(from, to)| format!("renamed {from} to {to}")));
+        for (path, bytes) in &waiting {
+            let failed = |source| Problem::File { what: "write", path: folder.path.join(path), source };
+            fs::write(folder.path.join(path), bytes).map_err(failed)?;
+        }
+        let told = renamed.iter().map(|(from, to)| format!("renamed {from} to {to}"));
+        let told = told.chain(waiting.iter().map(|(path, _)| format!("{path} waits for {version} now")));
+        let page = Page::default().lines(told);
         let files: Vec<_> = renamed.iter().map(|(from, to)| json!({ "from": from, "to": to })).collect();
         let next =
             Next::default().or(context.invocation.command("check"), "checks the folder without compiling");
@@ -212,6 +214,30 @@ impl<'a> Folder<'a> {
         let description = Name::of_migration(name, self.outline.layout).map_or("", |name| name.description());
         let last = Last::of(&self.outline.names, self.outline.layout);
         last.map_or_else(|| "0001".to_owned(), |last| last.next(description, SystemTime::now()))
+    }
+
+    /// The up scripts that wait for a migration's backfill, with its new version in their headers. None if several
+    /// migrations share its version, since the headers do not tell which is meant.
+    fn waiting(&self, name: &str, version: &str) -> Result<Vec<(String, Vec<u8>)>, Problem> {
+        let layout = self.outline.layout;
+        let Some((own, _)) = self.ups().find(|(other, _)| other.whole(layout) == name) else {
+            return Ok(Vec::new());
+        };
+        let shares =
+            |other: &Name<'_>| same_version(other.version, own.version) && other.whole(layout) != name;
+        if self.ups().any(|(other, _)| shares(&other)) {
+            return Ok(Vec::new());
+        }
+        let mut waiting = Vec::new();
+        for (_, file) in self.ups() {
+            let path = self.path.join(&file.path);
+            let read = fs::read(&path);
+            let mut bytes = read.map_err(|source| Problem::File { what: "read", path, source })?;
+            if wait_for(&mut bytes, own.version, version) {
+                waiting.push((file.path.clone(), bytes));
+            }
+        }
+        Ok(waiting)
     }
 
     /// The new paths of a migration's files, or of its folder. If another migration has its version, only the

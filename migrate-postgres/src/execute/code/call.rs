@@ -31,7 +31,7 @@ pub(in crate::execute) struct Call<'a, 'c> {
     pub(in crate::execute) pid: &'a Pid,
 }
 
-/// What surrounds the statements of code.
+/// The messages around the statements of code.
 pub(in crate::execute) enum Surrounding<'a> {
     /// One transaction, and the setting of what is left of its time.
     Transaction { limit: Option<&'a (dyn Fn() -> String + Sync)> },
@@ -39,7 +39,7 @@ pub(in crate::execute) enum Surrounding<'a> {
     Each { enter: &'a (dyn Fn() -> String + Sync), leave: &'a str },
 }
 
-/// How a call ended.
+/// The end of a call.
 enum Ended {
     Returned(Result<(), BoxError>),
     Panicked(Box<dyn Any + Send>),

@@ -1,4 +1,4 @@
-//! What a comparison found.
+//! The result of a comparison.
 
 use migrate_core::display::printable::Printable;
 use std::fmt;
@@ -33,11 +33,11 @@ pub struct RowDifferences {
 pub struct RowDifference {
     /// The values of the key's columns.
     pub key: Vec<String>,
-    /// How it differs.
+    /// The difference.
     pub kind: RowDifferenceKind,
 }
 
-/// How a row differs.
+/// The difference of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RowDifferenceKind {

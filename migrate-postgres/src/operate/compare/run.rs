@@ -58,7 +58,7 @@ async fn begin_both(first: &mut Session<'_>, second: &mut Session<'_>) -> Result
     begin(second, snapshot.as_deref()).await
 }
 
-/// What tells a database from all others: where it is, and since when the server runs.
+/// The identity of a database: its address, and the start time of its server.
 async fn identity(client: &Client) -> Result<Option<String>, Error> {
     ask(
         client,
@@ -133,7 +133,7 @@ fn sampled(rows: u64, counts: Option<(u64, u64)>) -> Range<u64> {
     0..u64::try_from(end).unwrap_or(PLACES).max(1)
 }
 
-/// What was found so far.
+/// The findings so far.
 struct Found {
     differences: RowDifferences,
     /// The number of all rows, if only a sample is compared.

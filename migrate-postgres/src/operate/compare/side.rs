@@ -16,7 +16,7 @@ pub(super) const PLACES: u64 = 1 << 32;
 /// The number of parts that a range of places is divided into.
 pub(super) const PARTS: u64 = 1024;
 
-/// What is known of a range of places: the number of rows, and the sum of their checksums.
+/// A range of places: the number of its rows, and the sum of their checksums.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Part {
     pub(super) rows: u64,

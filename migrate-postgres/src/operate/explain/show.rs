@@ -4,7 +4,7 @@ use super::{ExplainedLock, ExplainedLoss, ExplainedStatement, ExplainedStep, Exp
 use migrate_core::sql::{TableScan, TransactionMode};
 use std::fmt;
 
-/// What is said about a step of Rust code.
+/// The explanation of a step of Rust code.
 const CODE: &str = ", Rust code: its statements are not known before it runs";
 
 /// The number of committed statements, for a list.

@@ -2,6 +2,7 @@
 
 use super::super::name::{Name, has_folders};
 use super::super::stub::halved;
+use super::super::waiting::wait_for;
 use super::problem::RewriteProblem;
 use super::texts::{is_halved, texts, without_request};
 use super::versions::Numbered;
@@ -54,7 +55,9 @@ impl<'a> Files<'a> {
             }
             let mut made = self.made(&own, numbered, &parts);
             if let Some((old, new)) = moved.filter(|_| parts.is_empty()) {
-                made.values_mut().for_each(|text| wait_for(text, &old, &new));
+                for bytes in made.values_mut() {
+                    wait_for(bytes, &old, &new);
+                }
             }
             if let Some(path) = made.keys().find(|path| after.contains_key(*path)) {
                 return Err(RewriteProblem::Exists { path: path.clone() });
@@ -121,26 +124,6 @@ fn moved_after(migration: &dyn Migration, set: &Set, versions: &[Numbered]) -> O
     let (of, numbered) = set.iter().zip(versions).find(|(of, _)| *of.version() == after)?;
     let new = numbered.versions.first().filter(|_| !numbered.names.contains(&of.name().to_owned()))?;
     Some((after.as_written().to_owned(), new.clone()))
-}
-
-/// Puts another version into the option `after` of a script's header.
-fn wait_for(bytes: &mut Vec<u8>, old: &str, new: &str) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let (old, new) = (format!("after={old}"), format!("after={new}"));
-    let changed: String = text
-        .split_inclusive('\n')
-        .map(|line| match line.trim_start().starts_with("--") && line.contains("migrate:") {
-            true => line
-                .split_inclusive(char::is_whitespace)
-                .map(|word| match word.trim_end() == old {
-                    true => word.replacen(&old, &new, 1),
-                    false => word.to_owned(),
-                })
-                .collect(),
-            false => line.to_owned(),
-        })
-        .collect();
-    *bytes = changed.into_bytes();
 }
 
 /// The files of a migration.
