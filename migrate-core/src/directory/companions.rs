@@ -90,7 +90,8 @@ impl CompanionReader<'_> {
 
     fn read_all(&mut self, files: Vec<SourceFile>, role: Role) -> Vec<CompanionFile> {
         let mut read: Vec<CompanionFile> = Vec::new();
-        for file in files.into_iter().filter(|file| !location(&file.path).is_known()) {
+        let is_ours = |file: &SourceFile| !location(&file.path).is_known() && !is_anothers(&file.path, role);
+        for file in files.into_iter().filter(is_ours) {
             if let Some(kind) = fault_of_name(&file.path, role) {
                 self.problems.push(Problem::of_file(file.path, kind));
                 continue;
@@ -139,16 +140,25 @@ impl CompanionReader<'_> {
     }
 }
 
+/// Returns true for a file beside the directory that can only be another tool's, such as a script that makes rows or
+/// a table of them.
+fn is_anothers(path: &str, role: Role) -> bool {
+    let below = below(path);
+    path.starts_with(BESIDE) && (is_deep(below, role) || !FileLocation::of(below).is_sql())
+}
+
+fn is_deep(below: &str, role: Role) -> bool {
+    below.ends_with('/') || below.matches('/').count() > usize::from(role == Role::Seed)
+}
+
 /// The fault of a file's name or place.
 fn fault_of_name(path: &str, role: Role) -> Option<ProblemKind> {
     if let Some(character) = path.chars().find(|c| c.is_control() || *c == char::REPLACEMENT_CHARACTER) {
         return Some(ProblemKind::OddCharacter { character });
     }
     let below = below(path);
-    let depth = below.matches('/').count();
     let file = below.rsplit_once('/').map_or(below, |(_, file)| file);
-    let is_deep = depth > usize::from(role == Role::Seed) || file.is_empty();
-    let fault = if is_deep {
+    let fault = if is_deep(below, role) {
         CompanionFault::Deep { role }
     } else if !FileLocation::of(below).is_sql() {
         CompanionFault::NotSql { role }

@@ -30,7 +30,7 @@ pub enum BackfillAction {
     },
     /// Do no more than so many rows per second; `None` is no limit.
     Rate(Option<NonZeroU32>),
-    /// Go on after an error, and try the rows again that were set aside.
+    /// Go on after an error or a cancellation, and try the rows again that were set aside.
     Retry,
 }
 
@@ -71,7 +71,7 @@ impl BackfillAction {
                 "WITH b AS (UPDATE {backfills} SET state = CASE state WHEN 'paused' THEN 'paused' ELSE 'running' END, error = NULL, \
                  done_at = NULL, \"cursor\" = CASE WHEN key_columns = '{{}}' AND quarantined > 0 THEN NULL ELSE \"cursor\" END, \
                  quarantined = CASE WHEN key_columns = '{{}}' THEN 0 ELSE quarantined END WHERE {is} \
-                 AND (state = 'stopped' OR quarantined > 0 AND state <> 'cancelled') RETURNING key_columns), \
+                 AND (state IN ('stopped', 'cancelled') OR quarantined > 0) RETURNING key_columns), \
                  again AS (UPDATE {quarantine} SET retry = true WHERE {is} AND (SELECT key_columns <> '{{}}' FROM b)), \
                  gone AS (DELETE FROM {quarantine} WHERE {is} AND (SELECT key_columns = '{{}}' FROM b)) SELECT 1 FROM b"
             ),

@@ -49,7 +49,7 @@ impl Lease<'_> {
         key: &Key,
         cursor: &[String],
         error: &RowError,
-    ) -> Result<Option<String>, Error> {
+    ) -> Result<Option<(String, bool)>, Error> {
         let json = json(key, &cursor[..key.names().len().max(1)]);
         let [set, version, sqlstate, message] =
             [&record.set, &record.version, &error.sqlstate, &error.message].map(|text| quote_literal(text));
@@ -60,7 +60,7 @@ impl Lease<'_> {
              DO UPDATE SET (sqlstate, error, retry, at) = ROW(excluded.sqlstate, excluded.error, false, excluded.at) \
              RETURNING key, (xmax = 0)::int AS is_new) \
              UPDATE {table} b SET \"cursor\" = {cursor}, rows_done = rows_done + 1, quarantined = quarantined + kept.is_new, \
-             worker_until = {until}, progress_at = pg_catalog.clock_timestamp() FROM kept WHERE b.set_name = {set} AND b.version = {version} RETURNING kept.key::text",
+             worker_until = {until}, progress_at = pg_catalog.clock_timestamp() FROM kept WHERE b.set_name = {set} AND b.version = {version} RETURNING kept.key::text, kept.is_new",
             table = self.table.sql(),
             mine = is_mine(self.table, record, self.worker),
             quarantine = self.table.quarantine(),
@@ -68,7 +68,24 @@ impl Lease<'_> {
             until = self.until(),
         );
         let rows = protect::ask(client, &sql).await?;
-        Ok(rows.first().and_then(|row| text(row, 0)).map(str::to_owned))
+        Ok(rows.first().and_then(|row| Some((text(row, 0)?.to_owned(), text(row, 1)? == "1"))))
+    }
+
+    /// True if a row was set aside before.
+    pub(super) async fn is_aside(
+        &self,
+        client: &Client,
+        record: &BackfillRecord,
+        key: &Key,
+        cursor: &[String],
+    ) -> Result<bool, Error> {
+        let sql = format!(
+            "SELECT 1 FROM {} WHERE {} AND key = {}",
+            self.table.quarantine(),
+            self.table.is(&record.set, &record.version),
+            json(key, &cursor[..key.names().len().max(1)]),
+        );
+        Ok(!protect::ask(client, &sql).await?.is_empty())
     }
 
     /// Tries the next row that is to be tried again, in a transaction of its own.

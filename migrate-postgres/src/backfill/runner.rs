@@ -24,6 +24,9 @@ use tokio_postgres::error::SqlState;
 /// The action that an error of the bookkeeping interrupts.
 const DOING: &str = "backfilling";
 
+/// The connections that may be lost one after the other without a batch in between.
+const MOST_LOSSES: u32 = 8;
+
 /// The longest pause before another connection is tried for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -38,12 +41,28 @@ pub(crate) struct Runner<'r> {
     is_connected: bool,
     /// The events that were sent once: of a pause, or of another worker.
     told: Vec<(String, BackfillState, Option<String>)>,
+    /// The versions to run, if not all.
+    only: Option<Vec<String>>,
 }
 
 impl<'r> Runner<'r> {
     pub(crate) fn new(set: &'r Set, run: &'r RunSettings, settings: &'r RunnerSettings) -> Runner<'r> {
         let worker = format!("{} (pid {}, {})", run.program, std::process::id(), &run_id()[..8]);
-        Runner { set, run, settings, worker, totals: BTreeMap::new(), is_connected: false, told: Vec::new() }
+        Runner {
+            set,
+            run,
+            settings,
+            worker,
+            totals: BTreeMap::new(),
+            is_connected: false,
+            told: Vec::new(),
+            only: None,
+        }
+    }
+
+    /// Runs only these versions, and returns instead of waiting for an operator or another worker.
+    pub(crate) fn only(self, versions: Vec<String>) -> Runner<'r> {
+        Runner { only: Some(versions), ..self }
     }
 
     /// Runs until no backfill is left, an error stops one, or the caller says stop.
@@ -53,24 +72,35 @@ impl<'r> Runner<'r> {
         stop: &mut Stop<'e>,
         listener: &mut Listener<'e>,
     ) -> Result<BackfillReport, Error> {
-        let (mut lost_at, mut pause) = (None, Duration::from_millis(100));
+        let (mut lost_at, mut pause, mut losses) = (None, Duration::from_millis(100), 0);
         loop {
             self.is_connected = false;
+            let before = self.rows();
             let lost = match self.connect_and_run(target, stop, listener).await {
                 Err(error) if is_lost(&error) && target.open_another().is_some() => error,
                 outcome => return outcome,
             };
             if self.is_connected {
-                (lost_at, pause) = (None, Duration::from_millis(100));
+                lost_at = None;
             }
+            if self.rows() > before {
+                (pause, losses) = (Duration::from_millis(100), 0);
+            }
+            losses += 1;
             let lost_at = *lost_at.get_or_insert_with(Instant::now);
-            if lost_at.elapsed() > self.settings.reconnect || stop.is_told() {
+            // The batch may be what ends the connection, or the server.
+            if losses >= MOST_LOSSES || lost_at.elapsed() > self.settings.reconnect || stop.is_told() {
                 return Err(lost);
             }
             listener(&BackfillEvent::reconnecting(&lost.to_string()));
             stop.sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+
+    /// The rows that this runner went over.
+    fn rows(&self) -> u64 {
+        self.totals.values().map(|totals| totals.rows).sum()
     }
 
     async fn connect_and_run<'e, T: Target + ?Sized>(
@@ -107,8 +137,10 @@ impl<'r> Runner<'r> {
                 .into_iter()
                 .filter_map(|record| Some((record.clone(), Work::of(self.set, &record)?)))
                 .collect();
-            let is_left = |record: &BackfillRecord| {
-                matches!(record.state, BackfillState::Running | BackfillState::Paused)
+            let is_left = |record: &BackfillRecord| match (&self.only, record.state) {
+                (None, BackfillState::Running | BackfillState::Paused) => true,
+                (Some(only), BackfillState::Running) => only.contains(&record.version),
+                _ => false,
             };
             let left: Vec<_> = known.iter().filter(|(record, _)| is_left(record)).collect();
             for (record, _) in &left {
@@ -133,6 +165,9 @@ impl<'r> Runner<'r> {
                     }
                     Some(WorkEnd::Done | WorkEnd::Changed | WorkEnd::Interrupted) => has_worked = true,
                 }
+            }
+            if !has_worked && self.only.is_some() {
+                return Ok(self.report(known.iter().map(|(record, _)| record), &seen));
             }
             if !has_worked {
                 stop.sleep(self.settings.poll).await;
@@ -176,6 +211,11 @@ impl<'r> Runner<'r> {
         let Some(record) = records.into_iter().find(|other| other.version == record.version) else {
             return Ok(None);
         };
+        // A revert and another run may have begun it again with another text.
+        if Work::of(self.set, &record).is_none() {
+            lease.release(session, &record).await.map_err(failed)?;
+            return Ok(None);
+        }
         let totals = self.totals.entry(record.version.clone()).or_default();
         let worker = Worker {
             lease,

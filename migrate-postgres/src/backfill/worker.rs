@@ -21,6 +21,9 @@ use tokio_postgres::error::SqlState;
 /// The listener for the events of backfills.
 pub(crate) type Listener<'e> = dyn FnMut(&BackfillEvent<'_>) + Send + 'e;
 
+/// The SQLSTATEs of a lock that another session holds: `lock_not_available` and `deadlock_detected`.
+const LOCKED: [&str; 2] = ["55P03", "40P01"];
+
 /// The attempts at a single row that times out before the backfill stops.
 const MOST_ATTEMPTS: u32 = 20;
 
@@ -72,6 +75,8 @@ struct Course {
     last_batch: Instant,
     rate: Option<f64>,
     failures: u32,
+    /// Those of them that no other session is to blame for.
+    timeouts: u32,
     has_told_hidden: bool,
 }
 
@@ -125,6 +130,7 @@ impl Worker<'_, '_, '_> {
             last_batch: Instant::now(),
             rate: self.record.rate,
             failures: 0,
+            timeouts: 0,
             has_told_hidden: false,
         };
         loop {
@@ -371,7 +377,9 @@ impl Worker<'_, '_, '_> {
             Key::Columns(_) => until,
             Key::RowPosition { .. } => vec![until[0].clone(), changed_in_sweep(&self.record).to_string()],
         };
-        if self.record.quarantined >= self.lease.settings.quarantine {
+        let is_full = self.record.quarantined >= self.lease.settings.quarantine;
+        // Another sweep meets the rows again that an earlier one has set aside.
+        if is_full && !self.lease.is_aside(self.session, &self.record, &course.key, &cursor).await? {
             let key = cursor[..course.key.names().len().max(1)].join(", ");
             let limit = self.lease.settings.quarantine;
             return Ok(Next::End(self.stopped(BackfillCause::QuarantineFull {
@@ -381,11 +389,11 @@ impl Worker<'_, '_, '_> {
             })));
         }
         let aside = self.lease.set_aside(self.session, &self.record, &course.key, &cursor, &error).await?;
-        let Some(key) = aside else { return Ok(Next::End(WorkEnd::Changed)) };
+        let Some((key, is_new)) = aside else { return Ok(Next::End(WorkEnd::Changed)) };
         (self.listener)(&BackfillEvent::quarantined(&self.record.name, &key, &error.message));
         self.record.cursor = Some(cursor);
         self.record.rows_done += 1;
-        self.record.quarantined += 1;
+        self.record.quarantined += u64::from(is_new);
         course.passed(1);
         Ok(Next::GoOn)
     }
@@ -397,8 +405,10 @@ impl Worker<'_, '_, '_> {
             Reaction::Reconnect => Err(error),
             Reaction::Retry => {
                 course.failures += 1;
-                if course.size.is_least() && course.failures >= MOST_ATTEMPTS {
-                    let attempts = course.failures;
+                // Others give a lock back sooner or later; a statement that takes too long does so again.
+                course.timeouts += u32::from(!LOCKED.contains(&&*sqlstate));
+                if course.size.is_least() && course.timeouts >= MOST_ATTEMPTS {
+                    let attempts = course.timeouts;
                     return Ok(Next::End(self.stopped(BackfillCause::Stuck { attempts, message })));
                 }
                 course.size.halve();
@@ -427,7 +437,7 @@ impl Course {
     }
 
     fn follow(&mut self, rows: u64, took: Duration, wal: u64, lease: &Lease<'_>) {
-        self.failures = 0;
+        (self.failures, self.timeouts) = (0, 0);
         self.pace.follow(rows, self.last_batch.elapsed());
         self.last_batch = Instant::now();
         if self.isolation.is_none() {

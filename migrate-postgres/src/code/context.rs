@@ -11,6 +11,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
@@ -224,8 +225,20 @@ impl CodeSession<'_> {
         let leaving = async { if leave.is_empty() { Ok(()) } else { client.batch_execute(leave).await } };
         let (entered, answered, left) = join3(client.batch_execute(enter), answer, leaving).await;
         self.mark_pipelining(false);
-        let answer = answered?;
-        entered?;
+        let answer = match answered {
+            Ok(answer) => answer,
+            Err(error) => {
+                // The statement may have begun a transaction block, which the settings after it could not end.
+                if !leave.is_empty() && error.as_db_error().is_some() {
+                    drop(client.batch_execute(&format!("ROLLBACK; {leave}")).await);
+                }
+                return Err(error);
+            }
+        };
+        // Before a `ROLLBACK TO SAVEPOINT` a failed transaction takes no settings.
+        if !entered.as_ref().is_err_and(is_failed_transaction) {
+            entered?;
+        }
         left?;
         Ok(answer)
     }
@@ -296,4 +309,8 @@ fn check_types(rows: &[Row], at: &'static Location<'static>) -> Result<(), State
             at,
         }),
     }
+}
+
+fn is_failed_transaction(error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION)
 }

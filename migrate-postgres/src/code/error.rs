@@ -5,7 +5,6 @@ use std::panic::Location;
 use tokio_postgres::error::SqlState;
 
 /// A statement that a migration's code sent failed, or was not sent.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum StatementError {
     /// The server's error, or that of the connection.
@@ -115,6 +114,9 @@ impl std::error::Error for StatementError {
         self.server().map(|source| source as _)
     }
 }
+
+// `unwrap` prints it: the server's detail has values of rows.
+migrate_core::debug_as_display!(StatementError);
 
 /// The code of a migration asks for a value that the program did not pass in.
 #[derive(thiserror::Error)]

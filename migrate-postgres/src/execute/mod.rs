@@ -112,15 +112,19 @@ impl Context<'_> {
         timeouts(self.session_info, self.settings, options, local)
     }
 
-    /// The statements that forget the backfill of a migration, if the step reverts that: a runner that is at
-    /// work on it stops after the batch under way.
-    fn forget_backfill(&self, step: &Step<'_>) -> Vec<String> {
-        let is_reverted = matches!(step.action, Action::Revert | Action::Unmark) && step.changes;
-        let is_begun = self.backfills.iter().any(|record| record.version == *step.version.canonical());
-        if !is_reverted || !is_begun {
+    /// The statements that keep the backfill of a migration in step with it. A revert forgets it: a runner that is
+    /// at work on it stops after the batch under way. An accepted text is the one that it goes on with.
+    fn keep_backfill(&self, step: &Step<'_>) -> Vec<String> {
+        let version = step.version.canonical();
+        if !step.changes || !self.backfills.iter().any(|record| record.version == *version) {
             return Vec::new();
         }
-        BackfillTable::of(self.table).forget(self.run.set, &step.version.canonical()).to_vec()
+        let table = BackfillTable::of(self.table);
+        match step.action {
+            Action::Revert | Action::Unmark => table.forget(self.run.set, &version).to_vec(),
+            Action::Accept => vec![table.accept(self.run.set, &version, step.checksum)],
+            _ => Vec::new(),
+        }
     }
 
     /// Tells the session that several messages are not answered yet: it is closed where it is dropped before they are.

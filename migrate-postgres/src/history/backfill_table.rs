@@ -219,6 +219,16 @@ impl BackfillTable {
         [forget, self.forget_quarantined(set, version)]
     }
 
+    /// Lets a backfill go on with the accepted text of its migration.
+    pub(crate) fn accept(&self, set: &str, version: &str, checksum: Checksum) -> String {
+        format!(
+            "UPDATE {} SET checksum = '\\x{}' WHERE {}",
+            self.table,
+            hex(checksum.bytes()),
+            self.is(set, version)
+        )
+    }
+
     fn forget_quarantined(&self, set: &str, version: &str) -> String {
         format!("DELETE FROM {} WHERE {}", self.quarantine, self.is(set, version))
     }

@@ -114,10 +114,11 @@ impl Migrator {
     }
 
     /// Runs the backfills with settings.
-    async fn run_backfills<T: Target + ?Sized>(
+    pub(super) async fn run_backfills<T: Target + ?Sized>(
         &self,
         target: &T,
         settings: &RunnerSettings,
+        only: Option<Vec<String>>,
         mut stop: Stop<'_>,
     ) -> Result<BackfillReport, Error> {
         self.check_fitness()?;
@@ -132,6 +133,9 @@ impl Migrator {
         };
         let mut listener = move |event: &BackfillEvent<'_>| listeners.event(event);
         let mut runner = Runner::new(&self.set, &self.settings, settings);
+        if let Some(only) = only {
+            runner = runner.only(only);
+        }
         let run = runner.run(target, &mut stop, &mut listener);
         #[cfg(feature = "tracing")]
         let run = span.observe(run);
@@ -236,6 +240,6 @@ impl<'m, T: Target + ?Sized> IntoFuture for Backfill<'m, T> {
 
     fn into_future(self) -> Self::IntoFuture {
         let Backfill { migrator, target, settings, stop } = self;
-        Box::pin(async move { migrator.run_backfills(target, &settings, stop).await })
+        Box::pin(async move { migrator.run_backfills(target, &settings, None, stop).await })
     }
 }

@@ -1,6 +1,7 @@
 //! Finishing a backfill that migrations wait for, within the time that a run has for it.
 
 use super::Migrator;
+use crate::backfill::{RunnerSettings, Stop};
 use crate::connection::target::Target;
 use crate::error::Error;
 use crate::observe::Listeners;
@@ -23,13 +24,15 @@ impl Migrator {
     ) -> Result<Report, Error> {
         let settings = &self.settings.engine;
         let first = self.take_steps(target, plan, settings, listeners).await;
-        let before = match &first {
-            Ok(report) if is_waiting(report) => report.clone(),
-            Err(error) if is_refused(error) => error.report().cloned().unwrap_or_default(),
-            _ => return first,
+        let (before, backfills) = match &first {
+            Ok(report) => (report.clone(), waited_for(report)),
+            Err(error) => (error.report().cloned().unwrap_or_default(), refused_for(error)),
         };
         // On the heap: a runner's future is large, and few runs need one.
-        if !plan.may_replan() || !Box::pin(self.finish_backfills(target)).await {
+        if backfills.is_empty()
+            || !plan.may_replan()
+            || !Box::pin(self.finish_backfills(target, &backfills)).await
+        {
             return first;
         }
         match self.take_steps(target, plan, settings, listeners).await {
@@ -45,30 +48,39 @@ impl Migrator {
 
     /// Runs batches within the budget. Returns false if that was not tried: there is no budget, or none of the backfills
     /// will be finished in it. An error is the runner's: it is kept beside the backfill, and the run goes on.
-    async fn finish_backfills<T: Target + ?Sized>(&self, target: &T) -> bool {
+    async fn finish_backfills<T: Target + ?Sized>(&self, target: &T, names: &[String]) -> bool {
         let budget = self.settings.backfills.budget;
         if budget.is_zero() {
             return false;
         }
         let Ok(records) = self.backfills(target).await else { return false };
-        if !records.iter().any(|record| may_finish(record, budget)) {
+        let those =
+            records.iter().filter(|record| names.contains(&record.name) && may_finish(record, budget));
+        let versions: Vec<String> = those.map(|record| record.version.clone()).collect();
+        if versions.is_empty() {
             return false;
         }
-        drop(self.backfill(target).until(tokio::time::sleep(budget)).await);
+        let stop = Stop::when(tokio::time::sleep(budget));
+        drop(self.run_backfills(target, &RunnerSettings::DEFAULT, Some(versions), stop).await);
         true
     }
 }
 
-fn is_waiting(report: &Report) -> bool {
-    report.notices.iter().any(|notice| matches!(notice, Notice::WaitsForBackfill { .. }))
+/// The names of the backfills that migrations wait for.
+fn waited_for(report: &Report) -> Vec<String> {
+    let name = |notice: &Notice| match notice {
+        Notice::WaitsForBackfill { backfill, .. } => Some(backfill.clone()),
+        _ => None,
+    };
+    report.notices.iter().filter_map(name).collect()
 }
 
-/// True if the run was refused, because a migration waits for a backfill.
-fn is_refused(error: &Error) -> bool {
+/// The name of the backfill for which the run was refused, if that is the reason.
+fn refused_for(error: &Error) -> Vec<String> {
     match error {
-        Error::Refused(refused) => matches!(refused, Refused::BackfillUnfinished { .. }),
-        Error::Stopped(stopped) => is_refused(&stopped.error),
-        _ => false,
+        Error::Refused(Refused::BackfillUnfinished { backfill, .. }) => vec![backfill.clone()],
+        Error::Stopped(stopped) => refused_for(&stopped.error),
+        _ => Vec::new(),
     }
 }
 

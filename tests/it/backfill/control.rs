@@ -1,6 +1,6 @@
 //! Orders to a backfill that runs elsewhere.
 
-use super::support::{COUNT_UP, assert_each_once, begun, number, record, until};
+use super::support::{COUNT_UP, ITEMS, assert_each_once, begun, migrator, number, record, until};
 use migrate_postgres::{BackfillAction, BackfillEnd, BackfillState, Error};
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -48,6 +48,30 @@ async fn what_a_canceled_backfill_has_filled_stays_and_is_known() {
     assert_eq!(record.state, BackfillState::Cancelled);
     assert_eq!(number(&client, "SELECT sum(n) FROM items").await, i64::try_from(record.rows_done).unwrap());
     assert!(record.rows_done < 40);
+}
+
+#[tokio::test]
+async fn a_canceled_backfill_is_taken_up_again_where_it_was() {
+    let (database, migrator, client) = begun(COUNT_UP, 40).await;
+    migrator.steer_backfill(database.url(), "2", BackfillAction::Cancel { reason: None }).await.unwrap();
+    assert!(migrator.backfill(database.url()).await.unwrap().is_noop());
+    migrator.steer_backfill(database.url(), "2", BackfillAction::Retry).await.unwrap();
+    let report = migrator.backfill(database.url()).await.unwrap();
+    assert_eq!(report.backfills[0].end, BackfillEnd::Done);
+    assert_each_once(&client).await;
+}
+
+#[tokio::test]
+async fn an_accepted_text_is_the_one_that_it_goes_on_with() {
+    let (database, _, client) = begun(COUNT_UP, 40).await;
+    let items = format!("{ITEMS} INSERT INTO items SELECT generate_series(1, 40);");
+    let edited = format!("{COUNT_UP}\n-- edited");
+    let edited = migrator(&[("1_items.sql", &items), ("2_fill.sql", &edited)]);
+    assert!(edited.backfill(database.url()).await.unwrap().is_noop(), "not with a text that nobody accepted");
+    edited.accept(database.url(), "2", "a comment").await.unwrap();
+    let report = edited.backfill(database.url()).await.unwrap();
+    assert_eq!(report.backfills[0].end, BackfillEnd::Done);
+    assert_each_once(&client).await;
 }
 
 #[tokio::test]

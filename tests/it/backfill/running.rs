@@ -8,6 +8,16 @@ use migrate_tests::proxy::{Cut, Point, Proxy, When};
 use std::future::IntoFuture as _;
 use std::time::Duration;
 
+/// Otherwise it would end the server's process again and again, for ever.
+#[tokio::test]
+async fn a_batch_that_ends_its_own_connection_is_not_repeated_for_ever() {
+    let ends = "-- migrate: batch=items(id)\nUPDATE items SET n = n + 1 WHERE ${batch} AND pg_terminate_backend(pg_backend_pid());";
+    let (database, migrator, client) = begun(ends, 5).await;
+    let error = migrator.backfill(database.url()).await.unwrap_err();
+    assert!(error.to_string().contains("connection closed"), "{error}");
+    assert_eq!(number(&client, "SELECT sum(n) FROM items").await, 0);
+}
+
 #[tokio::test]
 async fn every_row_is_changed_exactly_once_by_a_statement_that_is_not_idempotent() {
     let (database, migrator, client) = begun(COUNT_UP, 100).await;

@@ -3,6 +3,7 @@
 use super::{ACTS, Act, act, database, effects, failure, nothing, rows, texts};
 use migrate_core::advice::Left;
 use migrate_postgres::code::{StatementError, Type};
+use std::time::Duration;
 
 /// Runs an act that is to fail, and checks that nothing of it is left.
 async fn refused(act: Act, expected: &str) {
@@ -91,6 +92,37 @@ async fn savepoints_are_the_codes() {
     let client = database.connect().await.unwrap();
     ACTS.clone().value(act).run(database.url()).await.unwrap();
     assert_eq!(effects(&client).await, ["after", "begun", "kept"]);
+}
+
+/// Settings go before each statement then, which a failed transaction refuses.
+#[tokio::test]
+async fn savepoints_are_the_codes_under_a_limit_too() {
+    let act = act!(|context| {
+        context.batch_execute("SAVEPOINT s").await?;
+        context.batch_execute("SELECT 1 / 0").await.unwrap_err();
+        context.batch_execute("ROLLBACK TO s").await?;
+        context.execute("INSERT INTO effects VALUES ('kept')", &[]).await.map(drop)
+    });
+    let database = database().await;
+    let client = database.connect().await.unwrap();
+    let limited = ACTS.clone().value(act).migration_limit(Duration::from_secs(60));
+    limited.run(database.url()).await.unwrap();
+    assert_eq!(effects(&client).await, ["after", "begun", "kept"]);
+}
+
+/// `unwrap` in code prints the error's `Debug`.
+#[tokio::test]
+async fn a_panic_with_a_servers_error_shows_no_value_of_a_row() {
+    let act = act!(|context| {
+        context
+            .batch_execute("CREATE TABLE mails (mail text PRIMARY KEY); INSERT INTO mails VALUES ('a@b.c')")
+            .await?;
+        context.batch_execute("INSERT INTO mails SELECT * FROM mails").await.unwrap();
+        crate::rust_code::done()
+    });
+    let database = database().await;
+    let error = ACTS.clone().value(act).run(database.url()).await.unwrap_err().to_string();
+    assert!(error.contains("duplicate key value") && !error.contains("a@b.c"), "{error}");
 }
 
 #[tokio::test]

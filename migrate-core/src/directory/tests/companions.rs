@@ -30,6 +30,17 @@ const LAYOUTS: [&[(&str, &str)]; 7] = [
 ];
 
 #[test]
+fn another_tools_files_in_a_folder_beside_the_directory_are_left_alone() {
+    let files = [
+        ("0001_a.sql", UP),
+        ("../seeds/users.sql", UP),
+        ("../seeds/import.rb", "puts 1"),
+        ("../seeds/dev/csv/a.sql", "{"),
+    ];
+    assert_eq!(seeds(&set(&files)), ["users.sql"]);
+}
+
+#[test]
 fn no_layout_takes_an_assertion_or_a_seed_for_a_migration() {
     for migrations in LAYOUTS {
         for prefix in ["", "../"] {

@@ -189,7 +189,7 @@ impl Transactions<'_, '_, '_, '_> {
         if let Some(adopted) = step.adopted.as_ref().filter(|_| !self.joins(index)) {
             record.splice(..0, adopted.witness.iter().cloned());
         }
-        record.extend(context.forget_backfill(step));
+        record.extend(context.keep_backfill(step));
         if let Some(head) = context.session_info.head.as_ref().filter(|_| index == 0) {
             record.push(head.clear(context.run.set));
         }

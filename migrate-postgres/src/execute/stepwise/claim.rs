@@ -30,7 +30,7 @@ impl StepwiseStatements<'_, '_> {
         let clear =
             self.context.session_info.head.as_ref().map(|head| head.clear(run.set)).unwrap_or_default();
         let forget: String =
-            self.context.forget_backfill(self.step).iter().map(|forget| format!("{forget}; ")).collect();
+            self.context.keep_backfill(self.step).iter().map(|forget| format!("{forget}; ")).collect();
         let message = format!("{BEGIN}; {timeouts}; {claim}; {forget}{clear}; COMMIT");
         let Err(error) = self.context.client.batch_execute(&message).await else { return Ok(()) };
         drop(self.context.client.batch_execute("ROLLBACK").await);
