@@ -94,9 +94,14 @@ async fn a_reset_runs_the_seeds_of_its_environment() {
 #[tokio::test]
 async fn a_file_that_is_no_seed_or_no_text_is_named() {
     let stage = Stage::new(&TABLES).await;
-    stage.write("seeds/users.sql", "INSERT INTO users VALUES (1);");
+    // Beside the migrations, a file of another kind is another tool's.
     stage.write("seeds/users.csv", "1");
-    std::fs::write(stage.path().join("seeds/latin.sql"), b"INSERT INTO users VALUES ('\xe9');").unwrap();
+    stage.write("seeds/users.sql", "INSERT INTO users VALUES (1);");
+    stage.done("up");
+    stage.done("seed");
+    std::fs::rename(stage.path().join("seeds"), stage.path().join("migrations/seeds")).unwrap();
+    let latin = stage.path().join("migrations/seeds/latin.sql");
+    std::fs::write(latin, b"INSERT INTO users VALUES ('\xe9');").unwrap();
     let refused = stage.run("seed");
     assert_eq!(refused.code, 5);
     for expected in ["seeds/latin.sql:1:28: the file is not valid UTF-8", "seeds/users.csv:1:1: not a seed"] {
