@@ -35,6 +35,8 @@ pub mod report;
 #[cfg(feature = "catalog")]
 mod schema;
 mod settings;
+#[cfg(feature = "catalog")]
+pub mod sides;
 mod sql;
 // Only for rustdoc, so that a service's build does not include the text.
 #[cfg(all(

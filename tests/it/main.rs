@@ -9,6 +9,7 @@ mod bad_input;
 mod boot;
 mod catalog;
 mod coming_from;
+mod difference;
 mod drift;
 mod failover;
 mod foreign_history;

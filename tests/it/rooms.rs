@@ -27,7 +27,7 @@ const CORE: [&str; 13] = [
 ];
 
 /// The rooms of `migrate-postgres`, from the ground up.
-const POSTGRES: [&str; 22] = [
+const POSTGRES: [&str; 23] = [
     "display",
     "objects",
     "settings",
@@ -46,6 +46,7 @@ const POSTGRES: [&str; 22] = [
     "migrator",
     "embed",
     "schema",
+    "sides",
     "operate",
     "report",
     "testing",

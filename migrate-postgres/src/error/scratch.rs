@@ -4,6 +4,7 @@ use crate::error::{Error, cause};
 use migrate_core::advice::{Advice, Call, Explain, Left, NextStep, Setting};
 use migrate_core::display::printable::Printable;
 use std::fmt;
+use std::path::PathBuf;
 use tokio_postgres::error::SqlState;
 
 /// The error of a comparison on a scratch database. The target was not changed.
@@ -72,6 +73,54 @@ pub enum ScratchError {
         name: String,
     },
 
+    /// A statement of plain SQL failed.
+    PlainSql {
+        /// The file.
+        path: String,
+        /// The line, starting at 1.
+        line: u32,
+        /// The column in characters, starting at 1.
+        column: u32,
+        /// The line of the file, with secrets redacted.
+        excerpt: String,
+        /// The five characters of SQLSTATE.
+        sqlstate: Option<String>,
+        /// The server's message.
+        message: String,
+        /// The server's detail.
+        detail: Option<String>,
+        /// The server's hint.
+        hint: Option<String>,
+    },
+
+    /// Plain SQL can't be split into statements.
+    PlainText {
+        /// The file.
+        path: String,
+        /// The line, starting at 1.
+        line: u32,
+        /// The column in characters, starting at 1.
+        column: u32,
+        /// The fault.
+        problem: String,
+        /// True if it is meant for psql.
+        is_psql: bool,
+    },
+
+    /// A file or a folder of plain SQL can't be read.
+    File {
+        /// The path.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+
+    /// A folder has no file of plain SQL.
+    NoFiles {
+        /// The folder.
+        path: PathBuf,
+    },
+
     /// The server reported an error, or the connection was lost.
     Server {
         /// The operation in progress.
@@ -92,6 +141,7 @@ impl std::error::Error for ScratchError {
         match self {
             ScratchError::Migrating { source } => Some(source),
             ScratchError::Server { source, .. } => Some(source),
+            ScratchError::File { source, .. } => Some(source),
             _ => None,
         }
     }
@@ -103,6 +153,7 @@ impl ScratchError {
         match self {
             ScratchError::Migrating { source } => source.sqlstate(),
             ScratchError::Server { source, .. } => source.code().map(SqlState::code),
+            ScratchError::PlainSql { sqlstate, .. } => sqlstate.as_deref(),
             ScratchError::NoUrl
             | ScratchError::NotAllowed { .. }
             | ScratchError::NotEmpty { .. }
@@ -110,7 +161,10 @@ impl ScratchError {
             | ScratchError::Same { .. }
             | ScratchError::InUse { .. }
             | ScratchError::NoText { .. }
-            | ScratchError::Shared { .. } => None,
+            | ScratchError::Shared { .. }
+            | ScratchError::PlainText { .. }
+            | ScratchError::File { .. }
+            | ScratchError::NoFiles { .. } => None,
         }
     }
 }
@@ -156,6 +210,28 @@ impl Explain for ScratchError {
                  its text does not show, for example a trigger; this was rolled back on the scratch database, so it is unknown what \
                  {name} makes"
             ),
+            ScratchError::PlainSql { path, line, column, excerpt, sqlstate, message, detail, hint } => {
+                write!(f, "{path}:{line}:{column}: {message}")?;
+                if let Some(code) = sqlstate {
+                    write!(f, " (SQLSTATE {code})")?;
+                }
+                if !excerpt.is_empty() {
+                    write!(f, "\n {line} | {excerpt}")?;
+                }
+                for (word, text) in [("detail", detail), ("hint", hint)] {
+                    if let Some(text) = text {
+                        write!(f, "\n{word}: {text}")?;
+                    }
+                }
+                Ok(())
+            }
+            ScratchError::PlainText { path, line, column, problem, .. } => {
+                write!(f, "{path}:{line}:{column}: {problem}")
+            }
+            ScratchError::File { path, source } => write!(f, "can't read `{}`: {source}", path.display()),
+            ScratchError::NoFiles { path } => {
+                write!(f, "the folder `{}` has no file `*.sql`", path.display())
+            }
             ScratchError::Server { doing, database, source, .. } => {
                 write!(f, "{doing} the scratch database {database}: {}", cause(source))
             }
@@ -191,6 +267,15 @@ impl Explain for ScratchError {
             ScratchError::Shared { .. } => Advice::fix(
                 "move the change of shared objects to a statement of its own, which a comparison leaves out",
             ),
+            ScratchError::PlainSql { .. } => {
+                Advice::fix("correct the file, so that its statements run in an empty database")
+            }
+            ScratchError::PlainText { is_psql: true, .. } => Advice::fix(
+                "keep the schema alone, as `pg_dump --schema-only` writes it, without psql's commands",
+            ),
+            ScratchError::PlainText { .. } => Advice::fix("correct the file"),
+            ScratchError::File { .. } => Advice::fix("check the path"),
+            ScratchError::NoFiles { .. } => Advice::fix("name the file or the folder that has the schema"),
             ScratchError::Server { advice, .. } => advice.clone(),
         }
     }

@@ -313,12 +313,32 @@ each! { is_scratch, scratches, ScratchError:
     ScratchError::NoText { .. } => ScratchError::NoText { name: name(), problem: "its text is not stored".to_owned() };
     ScratchError::Migrating { .. } => ScratchError::Migrating { source: Box::new(failure(Left::Nothing)) };
     ScratchError::Shared { .. } => ScratchError::Shared { name: name() };
+    ScratchError::PlainSql { .. } => ScratchError::PlainSql {
+        path: "schema.sql".to_owned(),
+        line: 2,
+        column: 1,
+        excerpt: "CREATE TABLE a (b nope)".to_owned(),
+        sqlstate: Some("42704".to_owned()),
+        message: "type \"nope\" does not exist".to_owned(),
+        detail: None,
+        hint: Some("write another one".to_owned()),
+    };
+    ScratchError::PlainText { .. } => plain_text(false), plain_text(true);
+    ScratchError::File { .. } =>
+        ScratchError::File { path: "schema.sql".into(), source: std::io::ErrorKind::NotFound.into() };
+    ScratchError::NoFiles { .. } => ScratchError::NoFiles { path: "db/schema".into() };
     ScratchError::Server { .. } => ScratchError::Server {
         doing: "creating",
         database: database(),
         source: server_error(),
         advice: Advice::of(NextStep::set(Setting::Scratch, "give another one")),
     };
+}
+
+#[cfg(feature = "catalog")]
+fn plain_text(is_psql: bool) -> ScratchError {
+    let problem = "this string has no closing quote".to_owned();
+    ScratchError::PlainText { path: "schema.sql".to_owned(), line: 1, column: 8, problem, is_psql }
 }
 
 /// All of them.

@@ -54,6 +54,7 @@
 mod normal;
 mod since;
 
+pub(crate) use normal::without_print_forms;
 pub use since::{SnapshotChange, SnapshotDrift};
 
 use crate::connection::protect;
@@ -91,11 +92,11 @@ use tokio_postgres::Client;
 #[derive(Clone, Default)]
 #[must_use = "each setting returns a comparison"]
 pub struct Comparison {
-    schema: Option<String>,
+    pub(crate) schema: Option<String>,
     ignored: Vec<Pattern>,
     privileges: bool,
-    scratch: Option<String>,
-    told: PhaseCallback,
+    pub(crate) scratch: Option<String>,
+    pub(crate) told: PhaseCallback,
 }
 
 /// Omits the URL, which may hold a password.
@@ -353,7 +354,7 @@ impl Migrator {
 }
 
 /// The schema for objects without one.
-async fn current_schema(client: &Client) -> Result<Option<String>, Error> {
+pub(crate) async fn current_schema(client: &Client) -> Result<Option<String>, Error> {
     let rows = protect::ask(client, "SELECT pg_catalog.current_schema()").await;
     let rows = rows.map_err(|source| Error::server("reading the session", source))?;
     Ok(rows.first().and_then(|row| text(row, 0)).map(str::to_owned))
@@ -370,7 +371,7 @@ async fn differences(
     let mut session = scratch.config().open().await?;
     let compared = async {
         let expected = comparison.of(read(&mut session, scope).await?);
-        normal::without_print_forms(&session, scope, &expected, live).await
+        without_print_forms(&session, scope, &expected, live).await
     };
     let compared = compared.await;
     session.close().await;
@@ -378,7 +379,7 @@ async fn differences(
 }
 
 /// Runs migrations on a scratch database, in which `schema` already exists.
-async fn made_by(
+pub(crate) async fn made_by(
     migrator: &Migrator,
     name: &str,
     migrations: Vec<ReplaySource>,
@@ -390,15 +391,10 @@ async fn made_by(
         create_schema(scratch, schema).await?;
     }
     let mut replay = replay(scratch, name, migrations).await?;
-    loop {
-        let told = told.clone();
-        let replaying = replay.over(migrator).on_event(move |event| told.event(event));
-        let Err(error) = replaying.run(scratch.config()).await else { return Ok(()) };
-        replay.leave_out_after(error).map_err(|error| match error {
-            Error::Scratch(_) => error,
-            source => ScratchError::Migrating { source: Box::new(source) }.into(),
-        })?;
-    }
+    replay.run(migrator, scratch, told).await.map_err(|error| match error {
+        Error::Scratch(_) => error,
+        source => ScratchError::Migrating { source: Box::new(source) }.into(),
+    })
 }
 
 async fn replay(scratch: &Scratch, name: &str, migrations: Vec<ReplaySource>) -> Result<Replay, Error> {
@@ -423,7 +419,7 @@ fn placed(sources: Vec<ReplaySource>) -> Vec<(Version, ReplaySource)> {
 }
 
 /// The applied migration: the set's if it is unchanged, otherwise the text in the history.
-fn as_applied(set: &Set, applied: &Applied) -> Result<ReplaySource, ScratchError> {
+pub(crate) fn as_applied(set: &Set, applied: &Applied) -> Result<ReplaySource, ScratchError> {
     let of_set = set.find(&applied.version).filter(|migration| migration.checksum() == applied.checksum);
     if of_set.is_some() {
         return Ok(ReplaySource::OfSet(Box::new(set.clone()), applied.version.clone()));

@@ -22,7 +22,7 @@ const ROUNDS: usize = 4;
 
 /// Removes false differences: definitions with the same normal form. `client` is a session in the scratch
 /// database, which has the objects that the definitions refer to.
-pub(super) async fn without_print_forms(
+pub(crate) async fn without_print_forms(
     client: &Client,
     scope: &Scope,
     expected: &Catalog,

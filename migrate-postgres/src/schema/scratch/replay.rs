@@ -8,6 +8,8 @@
 //! does not show (`DO`, functions) is run under guard: if it has written to a shared catalog, the transaction
 //! is rolled back, and the statement is left out from then on.
 
+use super::Scratch;
+use super::phase::PhaseCallback;
 use crate::connection::protect::SessionTimeouts;
 use crate::error::Error;
 use crate::error::ScratchError;
@@ -151,6 +153,21 @@ impl Replay {
             Arc::new(step) as Arc<dyn Migration>
         });
         Set::new(self.name.clone(), steps.collect()).expect("versions that differ")
+    }
+
+    /// Runs the migrations on a scratch database, repeatedly while a guard finds a statement to leave out.
+    pub(crate) async fn run(
+        &mut self,
+        migrator: &Migrator,
+        scratch: &Scratch,
+        told: &PhaseCallback,
+    ) -> Result<(), Error> {
+        loop {
+            let told = told.clone();
+            let replaying = self.over(migrator).on_event(move |event| told.event(event));
+            let Err(error) = replaying.run(scratch.config()).await else { return Ok(()) };
+            self.leave_out_after(error)?;
+        }
     }
 
     /// After a failed run: if a guard stopped a statement, leaves it out, so that the run can be repeated

@@ -1,0 +1,41 @@
+//! Sides: the two schemas of a difference, each read as a catalog.
+//!
+//! A [`Side`] is a folder of migrations, a database, plain SQL such as a file `schema.sql`, or an empty
+//! database. What is not a database is run on a scratch database first, as [drift](crate::drift) does it, so the
+//! server is the only one that reads SQL:
+//!
+//! ```no_run
+//! use migrate_postgres::drift::Comparison;
+//! use migrate_postgres::sides::Side;
+//! use migrate_postgres::{Migrator, migrate};
+//!
+//! static MIGRATIONS: Migrator = migrate!("tests/fixtures/quickstart");
+//!
+//! # async fn probe(url: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! let (folder, file) = (Side::migrations(MIGRATIONS.set()), Side::file("db/schema.sql")?);
+//! let compared = MIGRATIONS.compare_sides(url, &folder, &file, &Comparison::new()).await?;
+//! println!("{}", compared.differences);
+//! // column public.users.email: added
+//! //   +text
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is left alone
+//!
+//! Of a database, these are not read: members of extensions, histories of this library and of other tools, and
+//! what an [ignore pattern](Comparison::ignore) matches. Partitions that pg_partman made, and objects that
+//! other sets in the same history made, are listed in [`SideComparison::left_alone`] and not compared.
+
+mod compared;
+mod left_alone;
+mod opened;
+mod plain;
+mod side;
+
+pub use compared::SideComparison;
+pub use left_alone::{LeftAlone, LeftAloneReason};
+pub use side::Side;
+
+#[cfg(doc)]
+use crate::schema::drift::Comparison;

@@ -1,0 +1,3 @@
+//! Differences: two schemas, and the SQL between them.
+
+mod sides;
