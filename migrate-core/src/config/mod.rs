@@ -13,6 +13,9 @@
 //! migration = "0007_legacy"
 //! rule = "drop-table"
 //! reason = "the table was empty"
+//!
+//! [dev]
+//! branch = "main"               # what is released: migrations that are there, for `migrate dev`
 //! ```
 //!
 //! An entry of `lint.allow` with `set = "billing"` is for that set only.
@@ -40,6 +43,16 @@ pub const FILE_NAME: &str = "migrate.toml";
 pub struct Config {
     /// The settings of lint.
     pub lint: LintConfig,
+    /// The settings of `migrate dev`.
+    pub dev: DevConfig,
+}
+
+/// The part of the configuration about `migrate dev`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DevConfig {
+    /// The branch whose migrations count as released.
+    pub branch: Option<String>,
 }
 
 /// The part of the configuration about lint. A caller may override each field.

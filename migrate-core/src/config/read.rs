@@ -1,6 +1,6 @@
 //! Reading the configuration: each fault has its line and column, and unknown keys are faults.
 
-use super::{Config, ConfigError, LintConfig, Since};
+use super::{Config, ConfigError, DevConfig, LintConfig, Since};
 use crate::lint::{ConfiguredApproval, LintError, OptIn, Risk, rule};
 use crate::sql::line_column;
 use std::collections::BTreeMap;
@@ -65,7 +65,8 @@ fn read(text: &str) -> Result<Config, Fault> {
     for (key, value) in table.get_ref() {
         match key.get_ref().as_ref() {
             "lint" => config.lint = lint(members(value, "a table `[lint]`")?)?,
-            _ => return Err(unknown(key, "the only one is `lint`")),
+            "dev" => config.dev = dev(members(value, "a table `[dev]`")?)?,
+            _ => return Err(unknown(key, "the tables are `lint` and `dev`")),
         }
     }
     Ok(config)
@@ -93,6 +94,17 @@ fn lint(table: &DeTable<'_>) -> Result<LintConfig, Fault> {
         }
     }
     Ok(lint)
+}
+
+fn dev(table: &DeTable<'_>) -> Result<DevConfig, Fault> {
+    let mut dev = DevConfig::default();
+    for (key, value) in table {
+        match key.get_ref().as_ref() {
+            "branch" => dev.branch = Some(string(value, "the name of a branch")?),
+            _ => return Err(unknown(key, "the only one is `branch`")),
+        }
+    }
+    Ok(dev)
 }
 
 fn unknown(key: &Spanned<std::borrow::Cow<'_, str>>, keys: &str) -> Fault {
@@ -210,8 +222,9 @@ mod tests {
         let text = "[lint]\ndeny = 'very-risky'\nsince = '0042'\nfacts = 'db/facts.json'\npg = 0x10\n\
                     opt_in = ['drop_table', 'no-triggers']\nown_rules = ['no_triggers']\n\
                     [[lint.allow]]\nmigration = '0007_a'\nrule = 'drop_table'\nreason = 'it was empty'\n\
-                    [[lint.allow]]\nset = 'billing'\nmigration = '0001'\nrule = 'no-triggers'\nreason = 'old'\n";
-        let Config { lint } = Config::read(text, "migrate.toml").unwrap();
+                    [[lint.allow]]\nset = 'billing'\nmigration = '0001'\nrule = 'no-triggers'\nreason = 'old'\n\
+                    [dev]\nbranch = 'trunk'\n";
+        let Config { lint, dev } = Config::read(text, "migrate.toml").unwrap();
         assert_eq!(
             (lint.deny, lint.pg, lint.facts.as_deref().and_then(std::path::Path::to_str)),
             (Some(Risk::VeryRisky), Some(16), Some("db/facts.json"))
@@ -222,6 +235,7 @@ mod tests {
         );
         assert_eq!(lint.approvals("app").map(|of| of.migration.as_str()).collect::<Vec<_>>(), ["0007_a"]);
         assert_eq!(lint.approvals("billing").count(), 2);
+        assert_eq!(dev.branch.as_deref(), Some("trunk"));
         assert_eq!(Config::read("", "").unwrap(), Config::default());
         let sets = Config::read("lint.since = { app = '1' }\nlint.opt_in = 'all'", "").unwrap().lint;
         assert_eq!((sets.since.of("app"), sets.since.of("b"), sets.opt_in), (Some("1"), None, OptIn::All));
@@ -235,7 +249,9 @@ mod tests {
                 "migrate.toml:3:9: expected \"careful\", \"dangerous\" or \"very-risky\"",
             ),
             ("lint.deny = 'safe'", "migrate.toml:1:13: expected \"careful\""),
-            ("[lints]", "migrate.toml:1:2: unknown key `lints`: the only one is `lint`"),
+            ("[lints]", "migrate.toml:1:2: unknown key `lints`: the tables are `lint` and `dev`"),
+            ("dev.branch = ''", "migrate.toml:1:14: expected the name of a branch, in quotes"),
+            ("[dev]\nbranches = 'a'", "migrate.toml:2:1: unknown key `branches`: the only one is `branch`"),
             ("lint = 1", "migrate.toml:1:8: expected a table `[lint]`"),
             ("[lint]\nSince = 1", "migrate.toml:2:1: unknown key `Since`: the keys are `deny`"),
             ("[lint]\nsince = 42", "migrate.toml:2:9: expected the version of a migration, in quotes"),

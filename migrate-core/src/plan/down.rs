@@ -243,6 +243,15 @@ pub(super) fn revert<'s>(set: &'s Set, applied: &Applied) -> Result<Step<'s>, Re
     Ok(Step::revert(version, name, applied.checksum, payload))
 }
 
+/// The step that reverts an applied migration: with the stored down script, or else with the set's.
+pub(super) fn revert_as_applied<'s>(set: &'s Set, applied: &Applied) -> Result<Step<'s>, Refused> {
+    if applied.kept.as_ref().is_none_or(|kept| kept.down.is_none()) {
+        return revert(set, applied);
+    }
+    let payload = Payload::Script(Cow::Owned(kept_script(set, applied)?));
+    Ok(Step::revert(applied.version.clone(), applied.name.clone(), applied.checksum, payload))
+}
+
 fn kept_script(set: &Set, applied: &Applied) -> Result<Script, Refused> {
     let name = applied.name.clone();
     let text = applied.kept.as_ref().and_then(|kept| kept.down.clone());

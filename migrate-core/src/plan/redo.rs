@@ -1,7 +1,7 @@
 //! Redo: a revert followed by an apply.
 
 use crate::history::{Applied, HistoryState, SetPosition};
-use crate::plan::down::{not_while_interrupted, only_run, revert};
+use crate::plan::down::{not_while_interrupted, only_run, revert, revert_as_applied};
 use crate::plan::{Plan, Policies, Refused, Step, Steps, check, hold_back, repeatable};
 use crate::set::Set;
 
@@ -12,12 +12,13 @@ use crate::set::Set;
 pub struct Redo {
     count: usize,
     including_marked: bool,
+    as_applied: bool,
 }
 
 impl Redo {
     /// Redoes the last `count` applied migrations.
     pub fn count(count: usize) -> Redo {
-        Redo { count, including_marked: false }
+        Redo { count, including_marked: false, as_applied: false }
     }
 
     /// Also reverts and runs migrations that were marked as applied: see [`Down::including_marked`].
@@ -25,6 +26,12 @@ impl Redo {
     /// [`Down::including_marked`]: crate::plan::Down::including_marked
     pub fn including_marked(self) -> Redo {
         Redo { including_marked: true, ..self }
+    }
+
+    /// Reverts an edited migration with the down script that the history stored with the text that was applied,
+    /// if there is one: the set's may revert the new text.
+    pub fn as_applied(self) -> Redo {
+        Redo { as_applied: true, ..self }
     }
 }
 
@@ -51,7 +58,11 @@ impl Plan for Redo {
         let mut notices = check(set, &rest, policies)?;
         let mut steps = repeatable::release(set, state)?;
         for applied in redone.iter().rev() {
-            steps.push(revert(set, applied)?);
+            steps.push(if self.as_applied {
+                revert_as_applied(set, applied)?
+            } else {
+                revert(set, applied)?
+            });
         }
         for applied in redone {
             let migration = set.find(&applied.version).ok_or_else(|| Refused::Missing {

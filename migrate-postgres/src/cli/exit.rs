@@ -152,6 +152,7 @@ impl Exit {
             | Problem::NewFill { .. }
             | Problem::Renumber(_)
             | Problem::Rewrite(_)
+            | Problem::Dev(_)
             | Problem::Incomplete(_)
             | Problem::NewLayout { .. } => Exit::Refused,
             Problem::Seed { .. } | Problem::Refuted(_) => Exit::Failed,

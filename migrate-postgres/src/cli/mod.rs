@@ -50,6 +50,7 @@ mod page;
 mod problem;
 mod progress;
 mod reset;
+mod sides;
 mod signals;
 mod size;
 pub mod standalone;
@@ -127,10 +128,22 @@ impl Cli {
 
 /// Runs a command until it is done, or until a signal ends it.
 async fn run(command: &Command, context: &Context, mut signals: Signals) -> Exit {
-    let mut running = command.run(context);
-    let answer = match signals.until_done(&mut running).await {
+    let running = command.run(context);
+    let answer = ended(running, command.stops_in_order(), context, &mut signals).await;
+    context.ui.end();
+    answer::print(command.name(), answer, context)
+}
+
+/// Waits for a command, or for a signal that ends it.
+async fn ended(
+    mut running: commands::Running<'_>,
+    stops_in_order: bool,
+    context: &Context,
+    signals: &mut Signals,
+) -> Result<answer::Answer, problem::Problem> {
+    match signals.until_done(&mut running).await {
         Ok(answer) => answer,
-        Err(signal) if command.stops_in_order() => {
+        Err(signal) if stops_in_order => {
             context.stop.notify_one();
             // A second signal ends the wait.
             match signals.until_done(&mut running).await {
@@ -145,9 +158,7 @@ async fn run(command: &Command, context: &Context, mut signals: Signals) -> Exit
             _ = signals.until_done(record_interruption(context)).await;
             Err(problem::Problem::Interrupted(signal))
         }
-    };
-    context.ui.end();
-    answer::print(command.name(), answer, context)
+    }
 }
 
 /// The time limit for recording an interruption: longer than a server on Linux takes to notice that the run

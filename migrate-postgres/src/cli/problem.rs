@@ -2,7 +2,7 @@
 
 use super::connection::ConnectionProblem;
 use super::signals::Signal;
-use super::standalone::{Incomplete, RenumberProblem, RewriteProblem};
+use super::standalone::{DevProblem, Incomplete, RenumberProblem, RewriteProblem};
 use crate::error::Error;
 use migrate_core::FolderError;
 use migrate_core::advice::{Advice, Explain, Left, NextStep};
@@ -147,6 +147,9 @@ pub(crate) enum Problem {
     /// The folder is not rewritten.
     Rewrite(RewriteProblem),
 
+    /// A database that `dev` does not change.
+    Dev(DevProblem),
+
     /// Migrations without scripts that are required.
     Incomplete(Vec<Incomplete>),
 
@@ -190,6 +193,7 @@ impl Problem {
                 RewriteProblem::NotAFile { .. } => "not_a_file",
                 RewriteProblem::Order { .. } => "order",
             },
+            Problem::Dev(problem) => problem.kind(),
             Problem::NotKept | Problem::KeptEarlier { .. } => "not_kept",
             Problem::Incomplete(_) => "incomplete",
             Problem::Judge(error) => match error {
@@ -232,6 +236,12 @@ impl From<JudgeError> for Problem {
 impl From<RewriteProblem> for Problem {
     fn from(problem: RewriteProblem) -> Problem {
         Problem::Rewrite(problem)
+    }
+}
+
+impl From<DevProblem> for Problem {
+    fn from(problem: DevProblem) -> Problem {
+        Problem::Dev(problem)
     }
 }
 
@@ -287,6 +297,7 @@ impl Explain for Problem {
             }
             Problem::Renumber(problem) => problem.fact(f),
             Problem::Rewrite(problem) => problem.fact(f),
+            Problem::Dev(problem) => problem.fact(f),
             Problem::Incomplete(migrations) => {
                 let lines: Vec<String> = migrations.iter().map(Incomplete::to_string).collect();
                 f.write_str(&lines.join("\n"))
@@ -327,6 +338,7 @@ impl Explain for Problem {
             | Problem::Incomplete(_)
             | Problem::Judge(_)
             | Problem::Rewrite(_)
+            | Problem::Dev(_)
             | Problem::Renumber(_) => Left::Nothing,
         }
     }
@@ -376,6 +388,7 @@ impl Explain for Problem {
             | Problem::NotConfirmed { .. }
             | Problem::OtherDatabase { .. }
             | Problem::Subscriptions { .. }
+            | Problem::Dev(_)
             | Problem::NotKept
             | Problem::KeptEarlier { .. } => write!(f, "; {}", self.left()),
         }
@@ -430,6 +443,7 @@ impl Explain for Problem {
             ),
             Problem::Renumber(problem) => problem.advice(),
             Problem::Rewrite(problem) => problem.advice(),
+            Problem::Dev(problem) => problem.advice(),
             Problem::Incomplete(_) => Advice::fix("write the missing scripts")
                 .or(NextStep::fix("require them only of later migrations, with `--since`")),
             Problem::Judge(JudgeError::Lint(LintError::UnknownRule { .. })) => {

@@ -81,8 +81,6 @@ pub enum ScratchError {
         line: u32,
         /// The column in characters, starting at 1.
         column: u32,
-        /// The line of the file, with secrets redacted.
-        excerpt: String,
         /// The five characters of SQLSTATE.
         sqlstate: Option<String>,
         /// The server's message.
@@ -210,13 +208,10 @@ impl Explain for ScratchError {
                  its text does not show, for example a trigger; this was rolled back on the scratch database, so it is unknown what \
                  {name} makes"
             ),
-            ScratchError::PlainSql { path, line, column, excerpt, sqlstate, message, detail, hint } => {
+            ScratchError::PlainSql { path, line, column, sqlstate, message, detail, hint } => {
                 write!(f, "{path}:{line}:{column}: {message}")?;
                 if let Some(code) = sqlstate {
                     write!(f, " (SQLSTATE {code})")?;
-                }
-                if !excerpt.is_empty() {
-                    write!(f, "\n {line} | {excerpt}")?;
                 }
                 for (word, text) in [("detail", detail), ("hint", hint)] {
                     if let Some(text) = text {
@@ -271,7 +266,7 @@ impl Explain for ScratchError {
                 Advice::fix("correct the file, so that its statements run in an empty database")
             }
             ScratchError::PlainText { is_psql: true, .. } => Advice::fix(
-                "keep the schema alone, as `pg_dump --schema-only` writes it, without psql's commands",
+                "keep the schema alone, without rows and without psql's commands, as pg_dump writes it if it is asked for the schema",
             ),
             ScratchError::PlainText { .. } => Advice::fix("correct the file"),
             ScratchError::File { .. } => Advice::fix("check the path"),

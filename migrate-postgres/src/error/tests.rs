@@ -317,7 +317,6 @@ each! { is_scratch, scratches, ScratchError:
         path: "schema.sql".to_owned(),
         line: 2,
         column: 1,
-        excerpt: "CREATE TABLE a (b nope)".to_owned(),
         sqlstate: Some("42704".to_owned()),
         message: "type \"nope\" does not exist".to_owned(),
         detail: None,

@@ -39,6 +39,18 @@ pub enum LeftAloneReason {
     },
 }
 
+impl LeftAloneReason {
+    /// Its name in the JSON output.
+    #[cfg(feature = "cli")]
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            LeftAloneReason::Partman => "partman",
+            LeftAloneReason::OtherSet { .. } => "other_set",
+            LeftAloneReason::InDoubt { .. } => "in_doubt",
+        }
+    }
+}
+
 impl fmt::Display for LeftAlone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let f = &mut migrate_core::display::printable::Printable(f);

@@ -155,9 +155,8 @@ fn is_missing(failure: &Failure) -> bool {
 /// The failure of a file, in words for plain SQL.
 fn plain(failure: Failure) -> ScratchError {
     let Failure { name: path, place, code: sqlstate, message, detail, hint, .. } = failure;
-    let (line, column, excerpt) =
-        place.map_or((1, 1, String::new()), |place| (place.line, place.column, place.excerpt));
-    ScratchError::PlainSql { path, line, column, excerpt, sqlstate, message, detail, hint }
+    let (line, column) = place.map_or((1, 1), |place| (place.line, place.column));
+    ScratchError::PlainSql { path, line, column, sqlstate, message, detail, hint }
 }
 
 #[cfg(test)]

@@ -137,15 +137,6 @@ impl Side {
         Ok(Side { kind: SideKind::Plain(files(path)?), name })
     }
 
-    /// The texts of plain SQL with their paths; empty for other sides.
-    pub(crate) fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
-        let files = match &self.kind {
-            SideKind::Plain(files) => files.as_slice(),
-            _ => &[],
-        };
-        files.iter().map(|file| (file.script.path(), file.script.text()))
-    }
-
     /// The database, if the side is one.
     pub(crate) fn as_database(&self) -> Option<&Endpoint> {
         match &self.kind {

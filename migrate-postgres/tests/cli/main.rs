@@ -10,6 +10,8 @@ mod checking;
 mod coded;
 mod comparing;
 mod connecting;
+mod developing;
+mod diffing;
 mod documented;
 mod editing;
 mod embedded;

@@ -78,7 +78,7 @@ async fn plain_sql_that_fails_is_named_with_its_file_line_and_column() {
     let error = scratch_error(compared).to_string();
     assert_eq!(
         error,
-        "db/schema.sql:4:6: type \"nope\" does not exist (SQLSTATE 42704)\n 4 |   id nope; nothing was changed\n\
+        "db/schema.sql:4:6: type \"nope\" does not exist (SQLSTATE 42704); nothing was changed\n\
          next: correct the file, so that its statements run in an empty database"
     );
 }

@@ -26,12 +26,12 @@ impl Args {
 }
 
 /// The exit code of the results.
-pub(super) fn exit(assertions: &Assertions) -> Exit {
+pub(in crate::cli) fn exit(assertions: &Assertions) -> Exit {
     if assertions.hold() { Exit::Done } else { Exit::Untrue }
 }
 
 /// The results for people.
-pub(super) fn page(assertions: &Assertions) -> Page {
+pub(in crate::cli) fn page(assertions: &Assertions) -> Page {
     let mut table = Table::new(["assertion", "result", "took"]);
     for result in &assertions.results {
         let took = if result.took.is_zero() { String::new() } else { format!("{:.1?}", result.took) };
@@ -58,7 +58,7 @@ fn tone(outcome: &AssertionOutcome) -> Tone {
 }
 
 /// The results for programs.
-pub(super) fn json(assertions: &Assertions) -> Value {
+pub(in crate::cli) fn json(assertions: &Assertions) -> Value {
     json!({
         "assertions": assertions.results.iter().map(result).collect::<Vec<_>>(),
         "passed": assertions.passed(),

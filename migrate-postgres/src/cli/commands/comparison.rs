@@ -30,7 +30,7 @@ impl std::fmt::Debug for ComparisonArgs {
 }
 
 impl ComparisonArgs {
-    pub(super) fn comparison(&self, context: &Context) -> Comparison {
+    pub(in crate::cli) fn comparison(&self, context: &Context) -> Comparison {
         let phases = context.ui.phases();
         let mut comparison = Comparison::new().on_phase(move |phase| phases.tell(phase));
         if let Some(schema) = &self.schema {

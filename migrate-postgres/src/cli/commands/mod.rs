@@ -2,12 +2,13 @@
 
 mod accept;
 mod adopt;
-mod assert;
+pub(super) mod assert;
 mod backfill;
 mod backup;
 mod baseline;
 mod compare;
-mod comparison;
+pub(super) mod comparison;
+mod diff;
 mod down;
 mod drift;
 mod explained;
@@ -20,8 +21,8 @@ mod rehearsed;
 mod report;
 mod reset;
 mod resolve;
-mod run;
-mod seed;
+pub(super) mod run;
+pub(super) mod seed;
 mod status;
 #[cfg(feature = "testing")]
 mod test;
@@ -74,6 +75,8 @@ pub(crate) enum Command {
     Adopt(adopt::Args),
     /// Compare the schema with the applied migrations
     Drift(drift::Args),
+    /// Compare two schemas: migrations, databases, plain SQL
+    Diff(diff::Args),
     /// Write what lint needs to know about the database to a file
     Facts(facts::Args),
     /// Show every attempt to apply, revert or mark a migration
@@ -88,7 +91,7 @@ pub(crate) enum Command {
 }
 
 /// The names of all commands, including those that only the program has.
-pub(super) const NAMES: [&str; 26] = [
+pub(super) const NAMES: [&str; 28] = [
     "accept",
     "renumber",
     "status",
@@ -110,6 +113,8 @@ pub(super) const NAMES: [&str; 26] = [
     "completions",
     "adopt",
     "drift",
+    "diff",
+    "dev",
     "backfill",
     "test",
     "assert",
@@ -138,6 +143,7 @@ impl Command {
             Command::Baseline(_) => "baseline",
             Command::Adopt(_) => "adopt",
             Command::Drift(_) => "drift",
+            Command::Diff(_) => "diff",
             Command::History(_) => "history",
             Command::Facts(_) => "facts",
             Command::Report(_) => "report",
@@ -188,6 +194,7 @@ impl Command {
             Command::Baseline(args) => Box::pin(args.run(context)),
             Command::Adopt(args) => Box::pin(args.run(context)),
             Command::Drift(args) => Box::pin(args.run(context)),
+            Command::Diff(args) => Box::pin(args.run(context)),
             Command::History(args) => Box::pin(args.run(context)),
             Command::Facts(args) => Box::pin(args.run(context)),
             Command::Report(args) => Box::pin(args.run(context)),

@@ -106,7 +106,7 @@ fn mode(step: &ExplainedStep) -> &'static str {
 }
 
 /// The steps of a run.
-pub(super) fn report_page(report: &Report) -> Page {
+pub(in crate::cli) fn report_page(report: &Report) -> Page {
     let mut table = Table::new(["migration", "result", "ran", "took", "tried"]);
     for step in &report.steps {
         let tone = if step.action == Action::Revert { Tone::Warning } else { Tone::Good };

@@ -30,7 +30,7 @@ pub(crate) struct Args {
 
 /// The environment.
 #[derive(Clone, Debug, clap::Args)]
-pub(super) struct Environment {
+pub(in crate::cli) struct Environment {
     /// Run the seeds of this environment, too: those in the folder `seeds/NAME`
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
@@ -38,11 +38,16 @@ pub(super) struct Environment {
 
 impl Environment {
     /// The same option, for another command line.
-    pub(super) fn argument(&self) -> Option<String> {
+    pub(in crate::cli) fn argument(&self) -> Option<String> {
         self.environment.as_ref().map(|name| format!(" --environment {}", quoted(name)))
     }
 
-    pub(super) fn apply_to(&self, migrator: Migrator) -> Migrator {
+    /// True if one was named.
+    pub(in crate::cli) fn is_given(&self) -> bool {
+        self.environment.is_some()
+    }
+
+    pub(in crate::cli) fn apply_to(&self, migrator: Migrator) -> Migrator {
         match &self.environment {
             Some(name) => migrator.environment(name.clone()),
             None => migrator,
@@ -60,7 +65,7 @@ impl Args {
 }
 
 /// The seeds for people.
-pub(super) fn page(report: &SeedReport) -> Page {
+pub(in crate::cli) fn page(report: &SeedReport) -> Page {
     let mut table = Table::new(["seed", "result", "took"]);
     for seed in &report.seeds {
         let (result, tone) = if seed.ran { ("ran", Tone::Good) } else { ("unchanged", Tone::Faint) };
@@ -71,7 +76,7 @@ pub(super) fn page(report: &SeedReport) -> Page {
 }
 
 /// The seeds for programs.
-pub(super) fn json(report: &SeedReport) -> Value {
+pub(in crate::cli) fn json(report: &SeedReport) -> Value {
     let seed = |seed: &SeedResult| {
         json!({
             "name": seed.name,

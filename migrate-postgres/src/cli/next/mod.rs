@@ -99,6 +99,9 @@ pub(super) fn after(problem: &Problem, context: &Context) -> Next {
         Problem::NotDevelopment { database } => next
             .or(call("reset --mark-development"), "marks it, and drops nothing")
             .or(call(&format!("reset --confirm {}", quoted(database))), "drops and rebuilds it once"),
+        Problem::Dev(problem) => {
+            problem.commands().into_iter().fold(next, |next, (command, does)| next.or(call(&command), does))
+        }
         Problem::Interrupted(_) => next.or(call("status"), "shows the state of each migration"),
         Problem::Refuted(_) => next.or(call("verify"), "checks again"),
         Problem::Folder(FolderError::NotFound { .. }) => {

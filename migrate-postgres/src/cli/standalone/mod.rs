@@ -1,6 +1,7 @@
 //! The program `migrate`: the same commands over a folder, and those that create and check its files.
 
 mod check;
+mod dev;
 mod fill;
 mod name;
 mod new;
@@ -10,6 +11,7 @@ mod stub;
 mod waiting;
 
 pub(super) use check::{Incomplete, Part};
+pub(super) use dev::DevProblem;
 pub(super) use renumber::{RenumberProblem, migration_of};
 pub(super) use rewrite::RewriteProblem;
 
@@ -81,6 +83,8 @@ struct FolderArgs {
 enum ProgramCommand {
     #[command(flatten)]
     OverSet(Command),
+    /// Apply pending migrations, and redo the one that you are writing
+    Dev(dev::Args),
     /// Create the files of a new migration
     New(new::Args),
     /// Give an unapplied migration another version
@@ -126,6 +130,7 @@ impl Program {
                 let context = context(&Migrator::new(empty()), options);
                 answer::print("check", args.run(&folder.folder, folder.set_name(), &reading), &context)
             }
+            ProgramCommand::Dev(args) => args.run(&folder, dotenv, &options, signals).await,
             ProgramCommand::OverSet(command) => match folder.migrator_for(&command, &options) {
                 Ok(migrator) => super::run(&command, &context(&migrator, options), signals).await,
                 Err(problem) => {

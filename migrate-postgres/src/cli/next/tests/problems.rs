@@ -3,7 +3,7 @@
 use crate::cli::connection::ConnectionProblem;
 use crate::cli::problem::Problem;
 use crate::cli::signals::Signal;
-use crate::cli::standalone::{Incomplete, Part, RenumberProblem, RewriteProblem};
+use crate::cli::standalone::{DevProblem, Incomplete, Part, RenumberProblem, RewriteProblem};
 use crate::error::Error;
 use crate::error::tests::{assert_snapshot, each, texts};
 use migrate_core::config::JudgeError;
@@ -64,6 +64,7 @@ each! { is_listed, examples, Problem:
     Problem::KeptEarlier { .. } => Problem::KeptEarlier { at: "2026-11-26T22:39:02Z".to_owned() };
     Problem::Renumber(_) => Problem::Renumber(RenumberProblem::Applied { name: name() });
     Problem::Rewrite(_) => Problem::Rewrite(RewriteProblem::NothingApplied);
+    Problem::Dev(_) => Problem::Dev(DevProblem::NotDevelopment { database: database() });
     Problem::Incomplete(_) => Problem::Incomplete(vec![
         Incomplete { name: name(), lacks: vec![Part::Down, Part::Verify] },
         Incomplete { name: "0003_c".to_owned(), lacks: vec![Part::Verify] },
@@ -105,6 +106,27 @@ each! { is_renumber, renumbers, RenumberProblem:
     RenumberProblem::Applied { .. } => RenumberProblem::Applied { name: name() };
 }
 
+each! { is_dev, developing, DevProblem:
+    DevProblem::NotDevelopment { .. } => DevProblem::NotDevelopment { database: database() };
+    DevProblem::Released { .. } => released(&["0002_b"]), released(&["0002_b", "0003_c"]);
+    DevProblem::NoDown { .. } =>
+        DevProblem::NoDown { name: name(), edited: name() },
+        DevProblem::NoDown { name: "0003_c".to_owned(), edited: name() };
+    DevProblem::Unknown { .. } =>
+        DevProblem::Unknown { name: name(), why: "the program git is not there".to_owned() };
+    DevProblem::Copy { .. } =>
+        DevProblem::Copy { database: database(), message: "permission denied to create database".to_owned() };
+}
+
+fn released(names: &[&str]) -> DevProblem {
+    DevProblem::Released {
+        names: names.iter().map(|name| (*name).to_owned()).collect(),
+        paths: names.iter().map(|name| format!("{name}.up.sql")).collect(),
+        branch: "origin/main".to_owned(),
+        base: "0123456789ab".to_owned(),
+    }
+}
+
 each! { is_rewrite, unwritten, RewriteProblem:
     RewriteProblem::NothingApplied => RewriteProblem::NothingApplied;
     RewriteProblem::Version { .. } => RewriteProblem::Version { name: "v1_init".to_owned() };
@@ -121,7 +143,8 @@ fn every_problem_has_its_text_in_the_snapshot() {
     let unwritten = unwritten().into_iter().inspect(|problem| assert!(is_rewrite(problem)));
     let all = examples().into_iter().inspect(|problem| assert!(is_listed(problem)));
     let all = all.chain(connections.map(Problem::Connection)).chain(renumbers.map(Problem::Renumber));
-    let all = all.chain(unwritten.map(Problem::Rewrite));
+    let developing = developing().into_iter().inspect(|problem| assert!(is_dev(problem)));
+    let all = all.chain(unwritten.map(Problem::Rewrite)).chain(developing.map(Problem::Dev));
     let text = |problem: Problem| format!("# {}\n{}", problem.kind(), texts(&problem));
     assert_snapshot("problems.txt", &all.map(text).collect::<String>());
 }
