@@ -46,6 +46,12 @@ pub enum Call {
         /// The version of its migration.
         version: String,
     },
+    /// Resume a backfill that was paused.
+    #[non_exhaustive]
+    ResumeBackfill {
+        /// The version of its migration.
+        version: String,
+    },
     /// Watch the migration folder in `build.rs`.
     WatchFolder,
 }
@@ -66,6 +72,11 @@ impl Call {
         Call::RetryBackfill { version: version.into() }
     }
 
+    /// The call that resumes a backfill that was paused.
+    pub fn resume_backfill(version: impl Into<String>) -> Call {
+        Call::ResumeBackfill { version: version.into() }
+    }
+
     /// The identifier for JSON.
     pub fn word(&self) -> &'static str {
         match self {
@@ -83,6 +94,7 @@ impl Call {
             Call::Backfill => "backfill",
             Call::DriftKept => "drift_kept",
             Call::RetryBackfill { .. } => "retry_backfill",
+            Call::ResumeBackfill { .. } => "resume_backfill",
             Call::WatchFolder => "watch_folder",
         }
     }
@@ -105,6 +117,9 @@ impl Call {
             Call::Backfill => "backfill".to_owned(),
             Call::DriftKept => "drift_since_snapshot".to_owned(),
             Call::RetryBackfill { version } => format!("steer_backfill({version:?}, BackfillAction::Retry)"),
+            Call::ResumeBackfill { version } => {
+                format!("steer_backfill({version:?}, BackfillAction::Resume)")
+            }
             Call::WatchFolder => "migrate_postgres::build::watch(\"migrations\")".to_owned(),
         }
     }
@@ -127,6 +142,7 @@ impl Call {
             Call::Backfill => "backfill run".to_owned(),
             Call::DriftKept => "drift --kept".to_owned(),
             Call::RetryBackfill { version } => format!("backfill retry {version}"),
+            Call::ResumeBackfill { version } => format!("backfill resume {version}"),
             Call::WatchFolder => return None,
         })
     }

@@ -157,6 +157,9 @@ impl Call {
             Call::RetryBackfill { version } => {
                 CommandLine::new(["backfill", "retry", version], "lets it go on where it stopped")
             }
+            Call::ResumeBackfill { version } => {
+                CommandLine::new(["backfill", "resume", version], "lets it go on after the pause")
+            }
             // Only the user knows the version.
             Call::Baseline | Call::WatchFolder => return Vec::new(),
         };

@@ -276,7 +276,9 @@ impl NextStep {
                         values.extend([("name", text(name)), ("forced", StepValue::Flag(*is_forced))]);
                     }
                     Call::Applied { migration } => values.push(("migration", text(migration))),
-                    Call::RetryBackfill { version } => values.push(("version", text(version))),
+                    Call::RetryBackfill { version } | Call::ResumeBackfill { version } => {
+                        values.push(("version", text(version)));
+                    }
                     Call::Run
                     | Call::Down
                     | Call::Status

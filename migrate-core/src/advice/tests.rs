@@ -61,6 +61,7 @@ fn calls() -> Vec<Call> {
         Call::Adopt,
         Call::DriftKept,
         Call::retry_backfill("0002"),
+        Call::resume_backfill("0002"),
         Call::Backfill,
         Call::WatchFolder,
     ];
@@ -80,6 +81,7 @@ fn calls() -> Vec<Call> {
             | Call::Backfill
             | Call::DriftKept
             | Call::RetryBackfill { .. }
+            | Call::ResumeBackfill { .. }
             | Call::WatchFolder => {}
         }
     }

@@ -49,6 +49,8 @@ pub struct Specification {
     /// The statement's condition with `true` for `${batch}`, if it alone decides which rows of the table are
     /// changed, and is more than `${batch}`.
     pub condition: Option<String>,
+    /// The table that an `INSERT` writes, as SQL.
+    pub into: Option<String>,
     /// The number of rows in the first batch, if the header gives it.
     pub rows: Option<NonZeroU32>,
     /// The pause between two batches, if the header gives it.
@@ -94,6 +96,10 @@ impl Specification {
             }
             _ => return None,
         };
+        let into = match &parsed.kind {
+            StatementKind::Insert(insert) => Some(insert.table.to_sql()?),
+            _ => None,
+        };
         let own = LexedStatement::new(&batch.table);
         let (table, _) = own.parse_relation_key()?;
         let relation =
@@ -110,6 +116,7 @@ impl Specification {
             qualifier,
             assigned,
             condition: condition.filter(is_own).map(|condition| condition.text().to_owned()),
+            into,
             rows: script.options().rows,
             pause: script.options().pause,
         })

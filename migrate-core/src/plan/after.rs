@@ -63,7 +63,7 @@ enum Wait<'h> {
     /// Its backfill is not finished.
     Unfinished(&'h BackfillRecord),
     /// The migration with the backfill waits itself.
-    NotBegun { name: String },
+    NotBegun { version: String, name: String },
 }
 
 /// The reason why a step waits, if it does; `before` has the steps that are taken before it.
@@ -82,7 +82,7 @@ fn wait<'h>(set: &Set, state: &'h HistoryState, step: &Step<'_>, before: &[Step<
     }
     let is_applied = state.find(after).is_some() || before.iter().any(|step| step.version == *after);
     let migration = set.find(after).filter(|_| !is_applied && !is_replaced(set, state, after))?;
-    Some(Wait::NotBegun { name: migration.name().to_owned() })
+    Some(Wait::NotBegun { version: after.canonical().into_owned(), name: migration.name().to_owned() })
 }
 
 /// Returns true if an applied migration has replaced this version.
@@ -101,18 +101,35 @@ impl Wait<'_> {
     fn refused(&self, step: &Step<'_>) -> Refused {
         let (version, name) = (step.version.clone(), step.name.clone().into_owned());
         let (backfill, status) = self.told();
-        let (rows_left, eta) = match self {
-            Wait::Unfinished(record) => (Some(record.rows_left()), record.eta()),
-            Wait::NotBegun { .. } => (None, None),
+        let record = match self {
+            Wait::Unfinished(record) => Some(*record),
+            Wait::NotBegun { .. } => None,
         };
-        Refused::BackfillUnfinished { version, name, backfill, status, rows_left, eta }
+        Refused::BackfillUnfinished {
+            version,
+            name,
+            backfill,
+            backfill_version: self.version(),
+            state: record.map(|record| record.state),
+            status,
+            rows_left: record.map(BackfillRecord::rows_left),
+            eta: record.and_then(BackfillRecord::eta),
+        }
     }
 
     /// The name of the migration with the backfill, and its progress.
     fn told(&self) -> (String, String) {
         match self {
             Wait::Unfinished(record) => (record.name.clone(), record.status()),
-            Wait::NotBegun { name } => (name.clone(), "not begun".to_owned()),
+            Wait::NotBegun { name, .. } => (name.clone(), "not begun".to_owned()),
+        }
+    }
+
+    /// The version of the migration with the backfill.
+    fn version(&self) -> String {
+        match self {
+            Wait::Unfinished(record) => record.version.clone(),
+            Wait::NotBegun { version, .. } => version.clone(),
         }
     }
 }

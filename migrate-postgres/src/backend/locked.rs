@@ -1,13 +1,14 @@
 //! The history under its lock.
 
+use crate::backfill::obstacle;
 use crate::connection::protect::alive_until;
 use crate::connection::session::Session;
 use crate::error::wording::is_turned_away;
-use crate::error::{ApplyError, Error};
+use crate::error::{ApplyError, BackfillCause, Error};
 use crate::execute::{
     BegunBackfill, BlockerMonitor, Context, Executor, Halt, Mode, Preamble, RunBookkeeping, apply_code,
     apply_statements, apply_transactions, begin_backfill, check_claim, has_backfill, is_contention,
-    is_strange, server_failure, timeouts,
+    is_strange, no_batches, server_failure, timeouts,
 };
 use crate::history::HistoryCursor;
 use crate::history::backfill_table::BackfillTable;
@@ -216,11 +217,25 @@ impl Applier<'_, '_> {
         let context = Context::new(self.client, self.session_info, self.settings, run);
         let table = BackfillTable::of(&self.session_info.table);
         let begun = begin_backfill(&context, &table, step).await?;
+        self.check_key(step, begun.is_some()).await?;
         if begun.is_some() && !self.session_info.has_backfills {
             table.make(self.client, self.session_info).await.map_err(Error::into_apply)?;
             self.session_info.has_backfills = true;
         }
         Ok(begun)
+    }
+
+    /// Refuses a step whose statement can't run in batches, also where the table is small: it is found where the migration is
+    /// written. Where the script is run as a whole, a table that is missing fails in it, with its line and column.
+    async fn check_key(&self, step: &Step<'_>, is_begun: bool) -> Result<(), ApplyError> {
+        let found = obstacle(self.client, step).await;
+        let found =
+            found.map_err(|error| Error::server("looking for the key of a backfill", error).into_apply())?;
+        match found {
+            None => Ok(()),
+            Some((_, BackfillCause::NoTable)) if !is_begun => Ok(()),
+            Some((relation, cause)) => Err(no_batches(step, &relation, &cause)),
+        }
     }
 
     /// Looks whether a server connection is there to work with, and leads to the server that the lock is held on.

@@ -6,12 +6,13 @@
 
 use super::key::Key;
 use super::lease::{Lease, Orders};
+use super::sweep::{by_position, changed_in_sweep, cursor_at};
 use super::work::{Range, Work, array, is_at, is_mine, next_key};
 use crate::connection::protect;
 use crate::connection::session::Session;
 use crate::sql::answers::{Answers, is_true, parsed, simple_query, text};
 use crate::sql::quote::quote_literal;
-use crate::sql::transaction::{BEGIN, DEFERRED, milliseconds};
+use crate::sql::transaction::{BEGIN, DEFERRED};
 use migrate_core::backfill::{BackfillRecord, BackfillState};
 use std::time::{Duration, Instant};
 use tokio_postgres::{Error, SimpleQueryMessage, SimpleQueryRow};
@@ -75,9 +76,17 @@ struct Begun {
 /// The current position in the WAL.
 const POSITION: &str = "SELECT pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_lsn";
 
-/// The sessions that wait for a lock of this one.
-const BLOCKED: &str = "SELECT count(*) FROM (SELECT DISTINCT pid FROM pg_catalog.pg_locks WHERE NOT granted) w \
-                       WHERE pg_catalog.pg_backend_pid() = ANY (pg_catalog.pg_blocking_pids(w.pid))";
+/// The query for the number of sessions that wait for a lock of this one. An order to the backfill, or a worker whose
+/// connection was lost, waits for the backfill's own row, and the batch is not too large for that: who waits for a row
+/// has a lock on it, or waits for that.
+fn blocked(backfills: &str) -> String {
+    format!(
+        "SELECT count(*) FROM (SELECT DISTINCT pid FROM pg_catalog.pg_locks WHERE NOT granted) w \
+         WHERE pg_catalog.pg_backend_pid() = ANY (pg_catalog.pg_blocking_pids(w.pid)) AND NOT EXISTS \
+         (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = w.pid AND l.locktype = 'tuple' AND l.relation = {}::regclass)",
+        quote_literal(backfills)
+    )
+}
 
 /// The settings that the text of a key depends on, and those that make the server read the keys from their index, whatever
 /// its statistics say, and without a compilation that takes longer than the query. They are undone before the statement
@@ -119,18 +128,10 @@ impl Batch<'_> {
     async fn begin(&self, session: &Session<'_>) -> Result<Result<Begun, BatchOutcome>, Error> {
         let record = self.record;
         let cursor = record.cursor.as_deref();
-        let options = self.work.script.options();
-        let statement_timeout = options.statement_timeout.unwrap_or_else(|| self.lease.statement_timeout());
-        let lock_timeout = options.lock_timeout.unwrap_or(self.lock_timeout);
         let message = [
             BEGIN.to_owned(),
             protect::no_timeouts(),
-            format!("SET LOCAL statement_timeout = {}", milliseconds(statement_timeout)),
-            format!("SET LOCAL lock_timeout = {}", milliseconds(lock_timeout)),
-            format!(
-                "SET LOCAL idle_in_transaction_session_timeout = {}",
-                milliseconds(self.lease.settings.lease)
-            ),
+            self.lease.limits(self.work.script.options(), self.lock_timeout),
             format!(
                 "SELECT worker = {}, state, rate::float8, {} FROM {} WHERE {} FOR UPDATE",
                 quote_literal(self.lease.worker),
@@ -152,13 +153,10 @@ impl Batch<'_> {
             return Ok(Err(BatchOutcome::Moved));
         };
         let orders = Orders { state, rate: parsed(row, 2) };
-        if !is_true(row, 0) {
-            return Ok(Err(BatchOutcome::Moved));
-        }
-        if state != BackfillState::Running {
+        if state != BackfillState::Running && is_true(row, 0) {
             return Ok(Err(BatchOutcome::Ordered(orders)));
         }
-        if !is_true(row, 3) {
+        if !is_true(row, 0) || !is_true(row, 3) {
             return Ok(Err(BatchOutcome::Moved));
         }
         let keys = answers.after(8);
@@ -193,7 +191,7 @@ impl Batch<'_> {
         let cursor = self.cursor(begun, counted.unwrap_or_default());
         let end = [
             DEFERRED.to_owned(),
-            BLOCKED.to_owned(),
+            blocked(self.lease.table.sql()),
             POSITION.to_owned(),
             self.advance(begun, &cursor),
             "COMMIT".to_owned(),
@@ -223,9 +221,7 @@ impl Batch<'_> {
     fn cursor(&self, begun: &Begun, changed: u64) -> Vec<String> {
         match self.key {
             Key::Columns(_) => begun.until.clone(),
-            Key::RowPosition { .. } => {
-                vec![begun.until[0].clone(), (changed_in_sweep(self.record) + changed).to_string()]
-            }
+            Key::RowPosition { .. } => cursor_at(&begun.until[0], changed_in_sweep(self.record) + changed),
         }
     }
 
@@ -266,36 +262,4 @@ fn done(changed: Changed, begun: Begun, began: Instant) -> BatchOutcome {
         blocked: changed.blocked,
         orders: begun.orders,
     })
-}
-
-/// The rows that were changed in the current sweep over the positions of rows.
-pub(super) fn changed_in_sweep(record: &BackfillRecord) -> u64 {
-    let changed = record.cursor.as_ref().and_then(|cursor| cursor.get(1)?.parse().ok());
-    changed.unwrap_or_default()
-}
-
-/// Runs the statement over a range of positions, and looks for the changed rows at their new ones: the number of those
-/// rows, or none if one of them still meets the condition.
-async fn by_position(
-    session: &Session<'_>,
-    record: &BackfillRecord,
-    work: &Work<'_>,
-    range: Range<'_>,
-) -> Result<Option<u64>, Error> {
-    let key = Key::RowPosition { rows_per_page: 1 };
-    let table = work.specification.qualifier.as_deref().unwrap_or_default();
-    let condition = work.specification.condition.as_deref().unwrap_or("true");
-    let statement = work.statement_of(&key, range);
-    let message = format!(
-        "WITH changed AS ({}\nRETURNING {table}.ctid AS position) SELECT count(*), pg_catalog.set_config('migrate.changed', \
-         coalesce(array_agg(position)::text, '{{}}'), true) FROM changed; \
-         SELECT count(*) FROM {} AS {table} WHERE {table}.ctid = ANY (pg_catalog.current_setting('migrate.changed')::tid[]) \
-         AND ({condition}\n)",
-        statement.trim_end().trim_end_matches(';'),
-        record.relation,
-    );
-    let mut answers = Answers::of(simple_query(session, &message).await?);
-    let mut number = || answers.next().first().and_then(|row| parsed::<u64>(row, 0)).unwrap_or_default();
-    let (changed, still) = (number(), number());
-    Ok((still == 0).then_some(changed))
 }

@@ -10,8 +10,10 @@ use crate::connection::protect;
 use crate::history::backfill_table::BackfillTable;
 use crate::sql::answers::{parsed, text};
 use crate::sql::quote::{quote_literal, quote_nullable};
+use crate::sql::transaction::milliseconds;
+use migrate_core::Options;
 use migrate_core::backfill::{BackfillRecord, BackfillState};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_postgres::{Client, Error};
 
 /// The server's current time.
@@ -141,8 +143,38 @@ impl Lease<'_> {
         protect::ask(client, &sql).await.map(drop)
     }
 
-    /// The time after which the server ends a batch's statement: well before the lease ends.
-    pub(super) fn statement_timeout(&self) -> Duration {
-        self.settings.lease * 2 / 3
+    /// The state of the backfill; none if its row is gone.
+    pub(super) async fn state(
+        &self,
+        client: &Client,
+        record: &BackfillRecord,
+    ) -> Result<Option<BackfillState>, Error> {
+        let sql = format!(
+            "SELECT state FROM {} WHERE {}",
+            self.table.sql(),
+            self.table.is(&record.set, &record.version)
+        );
+        let rows = protect::ask(client, &sql).await?;
+        Ok(rows.first().and_then(|row| BackfillState::of_word(text(row, 0)?)))
+    }
+
+    /// The limits of a batch with these options, as settings of its transaction: three statements.
+    pub(super) fn limits(&self, options: &Options, lock_timeout: Duration) -> String {
+        // Well before the lease ends.
+        let statement = options.statement_timeout.unwrap_or(self.settings.lease * 2 / 3);
+        format!(
+            "SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {}; \
+             SET LOCAL idle_in_transaction_session_timeout = {}",
+            milliseconds(self.before_deadline(statement)),
+            milliseconds(options.lock_timeout.unwrap_or(lock_timeout)),
+            milliseconds(self.settings.lease)
+        )
+    }
+
+    /// A time limit of a statement, zero being none, so that it ends by the deadline.
+    pub(super) fn before_deadline(&self, limit: Duration) -> Duration {
+        let Some(deadline) = self.settings.deadline else { return limit };
+        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        if limit.is_zero() { left } else { limit.min(left) }
     }
 }

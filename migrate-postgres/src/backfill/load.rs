@@ -13,11 +13,16 @@ use tokio_postgres::{Client, SimpleQueryRow};
 const OTHERS: &str = "l.pid <> pg_catalog.pg_backend_pid() AND l.database = \
                       (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())";
 
-/// Queries the load on the server and on the table with this OID.
-pub(super) async fn ask(client: &Client, table: u32) -> Result<Load, tokio_postgres::Error> {
+/// Queries the load on the server and on the table with this OID, without the standbys to ignore.
+pub(super) async fn ask(
+    client: &Client,
+    table: u32,
+    ignored_standbys: &[String],
+) -> Result<Load, tokio_postgres::Error> {
     let rows = protect::ask(client, &question(table)).await?;
     let mut load = Load::default();
     rows.iter().for_each(|row| read(&mut load, row));
+    load.standbys.retain(|standby| !ignored_standbys.contains(&standby.name));
     Ok(load)
 }
 
@@ -57,11 +62,14 @@ fn question(table: u32) -> String {
     };
     [
         format!("SELECT 'position' AS fact, NULL::text, {position}::text, NULL::text"),
-        // A base backup streams too, and replays nothing. Without the privilege, every column is NULL.
+        // A base backup streams too, and `pg_receivewal`: they replay nothing, and say what they have written every 10 s, or
+        // at the end of a segment. What was sent to them counts. A logical subscriber holds back nothing but its slot's
+        // WAL, which has its own limit. Without the privilege, every column but the process is NULL.
         "SELECT 'standby', coalesce(r.application_name, '?'), \
-         (coalesce(r.replay_lsn, r.flush_lsn, r.write_lsn, r.sent_lsn) - '0/0'::pg_lsn)::text, \
+         (coalesce(r.replay_lsn, greatest(r.sent_lsn, r.write_lsn, r.flush_lsn)) - '0/0'::pg_lsn)::text, \
          extract(epoch FROM r.replay_lag)::text FROM pg_catalog.pg_stat_replication r \
-         WHERE r.state IS NULL OR r.state IN ('streaming', 'catchup')"
+         WHERE (r.state IS NULL OR r.state IN ('streaming', 'catchup') AND coalesce(r.replay_lsn, r.sent_lsn) IS NOT NULL) \
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_replication_slots s WHERE s.active_pid = r.pid AND s.slot_type = 'logical')"
             .to_owned(),
         format!(
             "SELECT 'slot', s.slot_name::text, greatest({position} - (s.restart_lsn - '0/0'::pg_lsn), 0)::text, NULL \

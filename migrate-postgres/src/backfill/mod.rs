@@ -5,17 +5,22 @@
 //! |---|---|
 //! | `settings` | what a caller chooses |
 //! | `key` | the key that the batches go by, from the catalog |
+//! | `choice` | the choice of that key, and the reasons against a statement |
 //! | `work` | one backfill of a set: its statement with the range of a batch |
 //! | `batch` | the messages of one batch |
+//! | `sweep` | sweeps over the positions of rows, without a key |
 //! | `load` | the query for the load of the server between batches |
 //! | `lease` | the worker that holds a backfill, and the end of its lease |
 //! | `quarantine` | rows that are set aside with their error, and tried again |
+//! | `course` | the size and the pace of a worker's batches |
 //! | `worker` | one backfill, from its lease to its end |
 //! | `runner` | all backfills of a set, over connections that may be lost |
 //! | `control` | pause, resume, cancel, rate, retry, from any machine |
 
 mod batch;
+mod choice;
 pub(crate) mod control;
+mod course;
 mod key;
 mod lease;
 mod load;
@@ -24,9 +29,11 @@ mod report;
 pub(crate) mod runner;
 pub(crate) mod settings;
 mod stop;
+mod sweep;
 mod work;
 mod worker;
 
+pub(crate) use choice::obstacle;
 pub use control::BackfillAction;
 pub use report::{BackfillEnd, BackfillReport, BackfillSummary};
 pub(crate) use runner::Runner;

@@ -5,9 +5,9 @@ use super::lease::Lease;
 use super::work::{Work, array, is_mine, json};
 use crate::connection::protect;
 use crate::connection::session::Session;
-use crate::sql::answers::{Answers, is_true, parsed, simple_query, text};
+use crate::sql::answers::{Answers, is_true, simple_query, text};
 use crate::sql::quote::quote_literal;
-use crate::sql::transaction::{BEGIN, DEFERRED, milliseconds};
+use crate::sql::transaction::{BEGIN, DEFERRED};
 use migrate_core::backfill::BackfillRecord;
 use std::time::Duration;
 use tokio_postgres::{Client, Error};
@@ -35,7 +35,11 @@ pub(super) enum Retried {
     /// It was changed, and is no longer set aside.
     Done,
     /// It still raises an error.
-    Failed(Error),
+    Failed {
+        /// Its key, as JSON.
+        key: String,
+        error: Error,
+    },
     /// Another worker has the backfill, or an operator wants something else.
     Moved,
 }
@@ -71,21 +75,24 @@ impl Lease<'_> {
         Ok(rows.first().and_then(|row| Some((text(row, 0)?.to_owned(), text(row, 1)? == "1"))))
     }
 
-    /// True if a row was set aside before.
+    /// The JSON of a row's key, and true if the row was set aside before.
     pub(super) async fn is_aside(
         &self,
         client: &Client,
         record: &BackfillRecord,
         key: &Key,
         cursor: &[String],
-    ) -> Result<bool, Error> {
+    ) -> Result<(String, bool), Error> {
         let sql = format!(
-            "SELECT 1 FROM {} WHERE {} AND key = {}",
+            "SELECT k.key::text, EXISTS (SELECT FROM {} q WHERE {} AND q.key = k.key) FROM (SELECT {} AS key) k",
             self.table.quarantine(),
             self.table.is(&record.set, &record.version),
             json(key, &cursor[..key.names().len().max(1)]),
         );
-        Ok(!protect::ask(client, &sql).await?.is_empty())
+        let rows = protect::ask(client, &sql).await?;
+        let row = rows.first();
+        let json = row.and_then(|row| text(row, 0)).unwrap_or_default().to_owned();
+        Ok((json, row.is_some_and(|row| is_true(row, 1))))
     }
 
     /// Tries the next row that is to be tried again, in a transaction of its own.
@@ -121,29 +128,29 @@ impl Lease<'_> {
         let texts: Vec<String> =
             names.iter().map(|name| format!("key ->> {}", quote_literal(name))).collect();
         let message = format!(
-            "{BEGIN}; {}; SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {}; \
-             SELECT true FROM {} WHERE {} FOR UPDATE; SELECT key::text, {} FROM {quarantine} WHERE {is} AND retry ORDER BY at LIMIT 1",
+            "{BEGIN}; {}; {}; SELECT true FROM {} WHERE {} FOR UPDATE; \
+             SELECT key::text, {} FROM {quarantine} WHERE {is} AND retry ORDER BY at, key LIMIT 1",
             protect::no_timeouts(),
-            milliseconds(self.statement_timeout()),
-            milliseconds(lock_timeout),
+            self.limits(work.script.options(), lock_timeout),
             self.table.sql(),
             is_mine(self.table, record, self.worker),
             texts.join(", "),
         );
         let mut answers = Answers::of(simple_query(session, &message).await?);
-        if !answers.after(4).first().is_some_and(|row| is_true(row, 0)) {
+        if !answers.after(5).first().is_some_and(|row| is_true(row, 0)) {
             return Ok(Retried::Moved);
         }
         let rows = answers.next();
         let Some(row) = rows.first() else { return Ok(Retried::NoRow) };
         let values: Vec<String> =
             (1..=names.len()).map(|column| text(row, column).unwrap_or_default().to_owned()).collect();
-        let json = quote_literal(text(row, 0).unwrap_or_default());
+        let tried = text(row, 0).unwrap_or_default().to_owned();
         let message = format!(
-            "{}\n; {DEFERRED}; DELETE FROM {quarantine} WHERE {is} AND key = {json}::jsonb; \
+            "{}\n; {DEFERRED}; DELETE FROM {quarantine} WHERE {is} AND key = {}::jsonb; \
              WITH written AS (UPDATE {} SET quarantined = quarantined - 1, worker_until = {}, \
              progress_at = pg_catalog.clock_timestamp() WHERE {} RETURNING 1) {}; COMMIT",
             work.statement(&work.condition_of_row(key, &values)),
+            quote_literal(&tried),
             self.table.sql(),
             self.until(),
             is_mine(self.table, record, self.worker),
@@ -151,36 +158,28 @@ impl Lease<'_> {
         );
         match simple_query(session, &message).await {
             Ok(_) => Ok(Retried::Done),
-            Err(error) if error.as_db_error().is_some() => Ok(Retried::Failed(error)),
+            Err(error) if error.as_db_error().is_some() => Ok(Retried::Failed { key: tried, error }),
             Err(error) => Err(error),
         }
     }
 
-    /// Keeps the new error of the row that was tried.
+    /// Keeps the new error of the row with this key, which is not tried again by itself.
     pub(super) async fn keep_aside(
         &self,
         client: &Client,
         record: &BackfillRecord,
+        key: &str,
         error: &RowError,
     ) -> Result<(), Error> {
-        let (is, quarantine) = (self.table.is(&record.set, &record.version), self.table.quarantine());
         let sql = format!(
-            "UPDATE {quarantine} SET retry = false, sqlstate = {}, error = {}, at = pg_catalog.clock_timestamp() \
-             WHERE {is} AND key = (SELECT key FROM {quarantine} WHERE {is} AND retry ORDER BY at LIMIT 1)",
+            "UPDATE {} SET retry = false, sqlstate = {}, error = {}, at = pg_catalog.clock_timestamp() \
+             WHERE {} AND key = {}::jsonb",
+            self.table.quarantine(),
             quote_literal(&error.sqlstate),
-            quote_literal(&error.message)
+            quote_literal(&error.message),
+            self.table.is(&record.set, &record.version),
+            quote_literal(key),
         );
         protect::ask(client, &sql).await.map(drop)
-    }
-
-    /// Begins another sweep over the positions of rows, after one that changed rows.
-    pub(super) async fn sweep_again(&self, client: &Client, record: &BackfillRecord) -> Result<bool, Error> {
-        let sql = format!(
-            "UPDATE {} SET \"cursor\" = NULL WHERE {} RETURNING 1",
-            self.table.sql(),
-            is_mine(self.table, record, self.worker)
-        );
-        let rows = protect::ask(client, &sql).await?;
-        Ok(rows.first().and_then(|row| parsed::<i32>(row, 0)).is_some())
     }
 }

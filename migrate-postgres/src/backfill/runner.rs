@@ -1,11 +1,12 @@
 //! All backfills of a set, one after the other, over connections that may be lost.
 
+use super::course::Totals;
 use super::lease::Lease;
 use super::report::{BackfillEnd, BackfillReport, BackfillSummary};
 use super::settings::RunnerSettings;
 use super::stop::Stop;
 use super::work::Work;
-use super::worker::{Listener, Totals, WorkEnd, Worker};
+use super::worker::{Listener, WorkEnd, Worker};
 use crate::connection::session::Session;
 use crate::connection::target::Target;
 use crate::error::{BackfillCause, Error, StoppedBackfill};
@@ -17,7 +18,7 @@ use crate::sql::transaction::IS_FREE;
 use migrate_core::Set;
 use migrate_core::backfill::{BackfillEvent, BackfillRecord, BackfillState, Reaction, reaction};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::error::SqlState;
 
@@ -27,8 +28,8 @@ const DOING: &str = "backfilling";
 /// The connections that may be lost one after the other without a batch in between.
 const MOST_LOSSES: u32 = 8;
 
-/// The longest pause before another connection is tried for.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The pauses before another connection is tried for grow from a tenth of the interval between looks to this many of them.
+const LONGEST_PAUSE: u32 = 5;
 
 /// Runs the backfills of a set.
 pub(crate) struct Runner<'r> {
@@ -39,6 +40,8 @@ pub(crate) struct Runner<'r> {
     totals: BTreeMap<String, Totals>,
     /// True if the backfills were read since the last loss of a connection.
     is_connected: bool,
+    /// True while this runner works on a backfill, until its connection is opened again.
+    is_working: bool,
     /// The events that were sent once: of a pause, or of another worker.
     told: Vec<(String, BackfillState, Option<String>)>,
     /// The versions to run, if not all.
@@ -55,6 +58,7 @@ impl<'r> Runner<'r> {
             worker,
             totals: BTreeMap::new(),
             is_connected: false,
+            is_working: false,
             told: Vec::new(),
             only: None,
         }
@@ -72,9 +76,10 @@ impl<'r> Runner<'r> {
         stop: &mut Stop<'e>,
         listener: &mut Listener<'e>,
     ) -> Result<BackfillReport, Error> {
-        let (mut lost_at, mut pause, mut losses) = (None, Duration::from_millis(100), 0);
+        let (first_pause, longest_pause) = (self.settings.poll / 10, self.settings.poll * LONGEST_PAUSE);
+        let (mut lost_at, mut pause, mut losses) = (None, first_pause, 0);
         loop {
-            self.is_connected = false;
+            (self.is_connected, self.is_working) = (false, false);
             let before = self.rows();
             let lost = match self.connect_and_run(target, stop, listener).await {
                 Err(error) if is_lost(&error) && target.open_another().is_some() => error,
@@ -83,10 +88,10 @@ impl<'r> Runner<'r> {
             if self.is_connected {
                 lost_at = None;
             }
-            if self.rows() > before {
-                (pause, losses) = (Duration::from_millis(100), 0);
+            if self.rows() > before || self.is_connected && !self.is_working {
+                (pause, losses) = (first_pause, 0);
             }
-            losses += 1;
+            losses += u32::from(self.is_working);
             let lost_at = *lost_at.get_or_insert_with(Instant::now);
             // The batch may be what ends the connection, or the server.
             if losses >= MOST_LOSSES || lost_at.elapsed() > self.settings.reconnect || stop.is_told() {
@@ -94,7 +99,7 @@ impl<'r> Runner<'r> {
             }
             listener(&BackfillEvent::reconnecting(&lost.to_string()));
             stop.sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause = (pause * 2).min(longest_pause);
         }
     }
 
@@ -128,7 +133,8 @@ impl<'r> Runner<'r> {
         listener: &mut Listener<'e>,
     ) -> Result<BackfillReport, Error> {
         let table = BackfillTable::of(&session_info.table);
-        let mut stopped: Option<Box<StoppedBackfill>> = None;
+        let mut problem: Option<Error> = None;
+        let mut given_up: Vec<String> = Vec::new();
         let mut seen: Vec<String> = Vec::new();
         loop {
             let records = table.read(session, session_info, self.set.name()).await?;
@@ -138,6 +144,7 @@ impl<'r> Runner<'r> {
                 .filter_map(|record| Some((record.clone(), Work::of(self.set, &record)?)))
                 .collect();
             let is_left = |record: &BackfillRecord| match (&self.only, record.state) {
+                _ if given_up.contains(&record.version) => false,
                 (None, BackfillState::Running | BackfillState::Paused) => true,
                 (Some(only), BackfillState::Running) => only.contains(&record.version),
                 _ => false,
@@ -150,21 +157,30 @@ impl<'r> Runner<'r> {
             }
             if left.is_empty() || stop.is_told() {
                 let records = known.iter().map(|(record, _)| record);
-                return match stopped.or_else(|| records.clone().find_map(stopped_earlier)) {
-                    Some(stopped) => Err(Error::BackfillStopped(stopped)),
+                let earlier = || records.clone().find_map(stopped_earlier).map(Error::BackfillStopped);
+                return match problem.or_else(earlier) {
+                    Some(problem) => Err(problem),
                     None => Ok(self.report(records, &seen)),
                 };
             }
             let mut has_worked = false;
             for (record, work) in left {
-                match self.attend(session, session_info, &table, record, work, stop, listener).await? {
-                    None => {}
-                    Some(WorkEnd::Stopped(error)) => {
-                        has_worked = true;
-                        stopped.get_or_insert(error);
+                match self.attend(session, session_info, &table, record, work, stop, listener).await {
+                    Ok(None) => continue,
+                    Ok(Some(WorkEnd::Stopped(error))) => {
+                        problem.get_or_insert(Error::BackfillStopped(error));
                     }
-                    Some(WorkEnd::Done | WorkEnd::Changed | WorkEnd::Interrupted) => has_worked = true,
+                    Ok(Some(WorkEnd::Done | WorkEnd::Changed | WorkEnd::Interrupted)) => {}
+                    Err(error) if is_lost(&error) => return Err(error),
+                    // The other backfills are run first.
+                    Err(error) => {
+                        let lease = Lease { table: &table, worker: &self.worker, settings: self.settings };
+                        drop(lease.release(session, record).await);
+                        given_up.push(record.version.clone());
+                        problem.get_or_insert(error);
+                    }
                 }
+                has_worked = true;
             }
             if !has_worked && self.only.is_some() {
                 return Ok(self.report(known.iter().map(|(record, _)| record), &seen));
@@ -227,7 +243,10 @@ impl<'r> Runner<'r> {
             lock_timeout: self.run.lock_timeout,
             totals,
         };
-        worker.run().await.map(Some).map_err(failed)
+        self.is_working = true;
+        let end = worker.run().await.map_err(failed)?;
+        self.is_working = false;
+        Ok(Some(end))
     }
 
     /// Reports once that a backfill is paused, or that another worker holds it.

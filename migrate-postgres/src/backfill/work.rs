@@ -1,11 +1,9 @@
 //! One backfill of a set: its statement, and the SQL of its batches.
 
-use super::key::Key;
+use super::key::{Key, KeyColumn};
 use crate::history::backfill_table::BackfillTable;
 use crate::sql::quote::quote_literal;
-use migrate_core::backfill::{
-    BackfillRecord, BatchedStatement, FIRST_ROWS, Specification, compare, predicate,
-};
+use migrate_core::backfill::{BackfillRecord, FIRST_ROWS, Specification, compare, predicate};
 use migrate_core::{Payload, Script, Set, Version};
 use std::borrow::Cow;
 
@@ -35,14 +33,6 @@ impl<'s> Work<'s> {
         let Payload::Backfill(script) = migration.up() else { return None };
         let specification = Specification::of(&script)?;
         Some(Work { script, specification })
-    }
-
-    /// True if the rows that a batch has changed can be told from others without a key.
-    pub(super) fn may_go_by_position(&self) -> bool {
-        let changes =
-            matches!(self.specification.statement, BatchedStatement::Update | BatchedStatement::Delete);
-        let Specification { condition, qualifier, .. } = &self.specification;
-        changes && condition.is_some() && qualifier.is_some()
     }
 
     /// The rows of the first batch.
@@ -102,9 +92,9 @@ fn values(key: &Key, texts: &[String]) -> Vec<String> {
 /// pages have none, and says up to which the pages go and how many there are.
 pub(super) fn next_key(relation: &str, key: &Key, after: Option<&[String]>, rows: u64) -> String {
     match key {
-        Key::Columns(_) => {
-            let columns = columns(key, None);
-            let list = columns.join(", ");
+        Key::Columns(key_columns) => {
+            let list: Vec<String> = key_columns.iter().map(KeyColumn::ascending).collect();
+            let (columns, list) = (columns(key, None), list.join(", "));
             let beyond = after.map_or_else(String::new, |after| {
                 format!(" WHERE {}", compare(&columns, ">", &values(key, after)))
             });

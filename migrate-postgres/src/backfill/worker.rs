@@ -1,19 +1,21 @@
 //! One backfill, from its lease to its end: look at the server, run a batch, react, pause.
 
-use super::batch::{Batch, BatchDone, BatchOutcome, changed_in_sweep};
-use super::key::{Key, KeyedTable, same_order};
+use super::batch::{Batch, BatchDone, BatchOutcome};
+use super::choice::choose;
+use super::course::{Course, Totals};
+use super::key::{Key, same_order};
 use super::lease::{Lease, Orders};
 use super::load;
 use super::quarantine::{Retried, RowError};
 use super::stop::Stop;
+use super::sweep::{SweepEnd, changed_in_sweep, cursor_at};
 use super::work::Work;
 use crate::connection::session::Session;
 use crate::error::{BackfillCause, StoppedBackfill};
 use migrate_core::backfill::{
-    BackfillEvent, BackfillRecord, BackfillState, BatchReport, BatchSize, BatchedStatement, Isolation, Pace,
-    Reaction, Throttle, WalClock, pause_for_rate, reaction,
+    BackfillEvent, BackfillRecord, BackfillState, BatchReport, Isolation, Reaction, Throttle, pause_for_rate,
+    reaction,
 };
-use migrate_core::sql::statement::{LexedStatement, StatementKind};
 use std::time::{Duration, Instant};
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
@@ -26,6 +28,9 @@ const LOCKED: [&str; 2] = ["55P03", "40P01"];
 
 /// The attempts at a single row that times out before the backfill stops.
 const MOST_ATTEMPTS: u32 = 20;
+
+/// The sweeps that change no row before the backfill stops for the rows that are left.
+const MOST_IDLE_SWEEPS: u32 = 3;
 
 /// The longest time between two looks at the orders of an operator.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -42,15 +47,6 @@ pub(super) struct Worker<'w, 's, 'e> {
     pub(super) totals: &'w mut Totals,
 }
 
-/// The sums over the batches of one call.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Totals {
-    pub(super) rows: u64,
-    pub(super) changed: u64,
-    pub(super) wal: u64,
-    pub(super) took: Duration,
-}
-
 /// The reason why a worker is at its end.
 pub(super) enum WorkEnd {
     /// The backfill is done.
@@ -63,21 +59,15 @@ pub(super) enum WorkEnd {
     Stopped(Box<StoppedBackfill>),
 }
 
-/// The state between batches.
-struct Course {
-    key: Key,
-    table: u32,
-    size: BatchSize,
-    isolation: Option<Isolation>,
-    pace: Pace,
-    clock: WalClock,
-    began: Instant,
-    last_batch: Instant,
-    rate: Option<f64>,
-    failures: u32,
-    /// Those of them that no other session is to blame for.
-    timeouts: u32,
-    has_told_hidden: bool,
+/// The part of a backfill that an error interrupts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tried {
+    /// The statement of a batch.
+    Batch,
+    /// A row that was set aside.
+    Row,
+    /// The backfill's own row, and the keys of a batch: its statement was not sent.
+    Nothing,
 }
 
 /// The next act of a worker.
@@ -103,7 +93,13 @@ impl Worker<'_, '_, '_> {
                 self.lease.release(self.session, &self.record).await?;
                 (self.listener)(&BackfillEvent::ended(&self.record));
             }
-            WorkEnd::Changed => self.lease.release(self.session, &self.record).await?,
+            WorkEnd::Changed => {
+                self.lease.release(self.session, &self.record).await?;
+                if self.lease.state(self.session, &self.record).await? == Some(BackfillState::Cancelled) {
+                    self.record.state = BackfillState::Cancelled;
+                    (self.listener)(&BackfillEvent::ended(&self.record));
+                }
+            }
             WorkEnd::Done => {
                 self.record.state = BackfillState::Done;
                 (self.listener)(&BackfillEvent::done(&self.record));
@@ -119,20 +115,7 @@ impl Worker<'_, '_, '_> {
         };
         (self.listener)(&BackfillEvent::started(&self.record));
         let rows = if self.record.batch_rows > 0 { self.record.batch_rows } else { self.work.first_rows() };
-        let mut course = Course {
-            key,
-            table,
-            size: BatchSize::new(rows),
-            isolation: None,
-            pace: Pace::default(),
-            clock: WalClock::default(),
-            began: Instant::now(),
-            last_batch: Instant::now(),
-            rate: self.record.rate,
-            failures: 0,
-            timeouts: 0,
-            has_told_hidden: false,
-        };
+        let mut course = Course::new(key, table, rows, self.record.rate);
         loop {
             if self.stop.is_told() {
                 return Ok(WorkEnd::Interrupted);
@@ -148,23 +131,13 @@ impl Worker<'_, '_, '_> {
 
     /// Finds the key: the one of the last batch, or the one that the script names, or the best.
     async fn resolve(&mut self) -> Result<Result<(u32, Key), BackfillCause>, Error> {
-        let Some(table) = KeyedTable::read(self.session, &self.record.relation).await? else {
-            return Ok(Err(BackfillCause::NoTable));
-        };
         let specification = &self.work.specification;
         let named = self.record.key_columns.as_ref().filter(|names| !names.is_empty());
         let named = named.unwrap_or(&specification.key);
-        let key = match table.key(named, self.work.may_go_by_position()) {
-            Ok(key) => key,
+        let (table, key) = match choose(self.session, specification, &self.record.relation, named).await? {
+            Ok(chosen) => chosen,
             Err(cause) => return Ok(Err(cause)),
         };
-        let names = key.names();
-        if let Some(column) = names.iter().find(|name| specification.assigned.contains(name)) {
-            return Ok(Err(BackfillCause::KeyAssigned { column: column.clone() }));
-        }
-        if specification.statement == BatchedStatement::Insert && self.inserts_into_its_table() {
-            return Ok(Err(BackfillCause::OwnRows));
-        }
         if let (Some(_), Some(before)) = (&self.record.cursor, &self.record.key_order)
             && !same_order(before, &key.order())
         {
@@ -172,21 +145,10 @@ impl Worker<'_, '_, '_> {
         }
         if self.record.key_order.as_ref() != Some(&key.order()) {
             self.lease.choose(self.session, &self.record, &key).await?;
-            self.record.key_columns = Some(names);
+            self.record.key_columns = Some(key.names());
             self.record.key_order = Some(key.order());
         }
-        Ok(Ok((table.oid, key)))
-    }
-
-    fn inserts_into_its_table(&self) -> bool {
-        let statement = self.work.statement("true");
-        let lexed = LexedStatement::new(&statement);
-        let StatementKind::Insert(insert) = lexed.parse().kind else { return false };
-        let into = insert.table.folded();
-        let relation = LexedStatement::new(&self.work.specification.relation);
-        let relation = relation.expression().text().trim_matches('"').to_owned();
-        let last = |name: &str| name.rsplit('.').next().unwrap_or_default().trim_matches('"').to_owned();
-        last(&into) == last(&relation)
+        Ok(Ok((table, key)))
     }
 
     fn stopped(&self, cause: BackfillCause) -> WorkEnd {
@@ -198,7 +160,8 @@ impl Worker<'_, '_, '_> {
     async fn throttle(&mut self, course: &mut Course) -> Result<Next, Error> {
         let (mut told, paused) = (Vec::new(), Instant::now());
         loop {
-            let load = load::ask(self.session, course.table).await?;
+            let ignored = &self.lease.settings.ignored_standbys;
+            let load = load::ask(self.session, course.table, ignored).await?;
             let now = course.began.elapsed();
             course.clock.see(now, load.position);
             self.tell_hidden(course, load.hidden_standbys());
@@ -281,7 +244,7 @@ impl Worker<'_, '_, '_> {
             Ok(BatchOutcome::Moved) => Ok(Next::End(WorkEnd::Changed)),
             Ok(BatchOutcome::StillMatches) => Ok(Next::End(self.stopped(BackfillCause::StillMatches))),
             Ok(BatchOutcome::Failed { until, rows, error }) => self.failed(course, until, rows, error).await,
-            Err(error) if error.as_db_error().is_some() => self.refused(course, error).await,
+            Err(error) if error.as_db_error().is_some() => self.refused(course, Tried::Nothing, error).await,
             Err(error) => Err(error),
         }
     }
@@ -320,39 +283,63 @@ impl Worker<'_, '_, '_> {
     /// Handles the end of the keys: another sweep, a retry of the rows that were set aside, or the end.
     async fn no_row(&mut self, course: &mut Course) -> Result<Next, Error> {
         if matches!(course.key, Key::RowPosition { .. }) {
-            if changed_in_sweep(&self.record) > 0 {
-                let goes_on = self.lease.sweep_again(self.session, &self.record).await?;
-                self.record.cursor = None;
-                return Ok(if goes_on { Next::GoOn } else { Next::End(WorkEnd::Changed) });
-            }
-        } else {
-            let lock_timeout = self.lock_timeout;
-            let retried =
-                self.lease.retry(self.session, &self.record, self.work, &course.key, lock_timeout).await;
-            match retried {
-                Ok(Retried::NoRow) => {}
-                Ok(Retried::Done) => {
-                    self.record.quarantined = self.record.quarantined.saturating_sub(1);
-                    return Ok(Next::GoOn);
-                }
-                Ok(Retried::Moved) => return Ok(Next::End(WorkEnd::Changed)),
-                Ok(Retried::Failed(error)) => return self.retried_in_vain(course, error).await,
-                Err(error) if error.as_db_error().is_some() => return self.refused(course, error).await,
-                Err(error) => return Err(error),
-            }
+            return self.end_sweep(course).await;
         }
-        let is_done = self.lease.finish(self.session, &self.record).await?;
-        Ok(Next::End(if is_done { WorkEnd::Done } else { WorkEnd::Changed }))
+        let lock_timeout = self.lock_timeout;
+        let retried =
+            self.lease.retry(self.session, &self.record, self.work, &course.key, lock_timeout).await;
+        match retried {
+            Ok(Retried::NoRow) => {
+                let is_done = self.lease.finish(self.session, &self.record).await?;
+                Ok(Next::End(if is_done { WorkEnd::Done } else { WorkEnd::Changed }))
+            }
+            Ok(Retried::Done) => {
+                self.record.quarantined = self.record.quarantined.saturating_sub(1);
+                (course.failures, course.timeouts) = (0, 0);
+                Ok(Next::GoOn)
+            }
+            Ok(Retried::Moved) => Ok(Next::End(WorkEnd::Changed)),
+            Ok(Retried::Failed { key, error }) => self.retried_in_vain(course, &key, error).await,
+            Err(error) if error.as_db_error().is_some() => self.refused(course, Tried::Nothing, error).await,
+            Err(error) => Err(error),
+        }
     }
 
-    async fn retried_in_vain(&mut self, course: &mut Course, error: Error) -> Result<Next, Error> {
+    /// Handles the end of a sweep over the positions of rows.
+    async fn end_sweep(&mut self, course: &mut Course) -> Result<Next, Error> {
+        if changed_in_sweep(&self.record) > 0 {
+            course.idle_sweeps = 0;
+            return self.sweep_again().await;
+        }
+        match self.lease.end_sweep(self.session, &self.record, self.work, self.lock_timeout).await {
+            Ok(SweepEnd::Done) => Ok(Next::End(WorkEnd::Done)),
+            Ok(SweepEnd::Moved) => Ok(Next::End(WorkEnd::Changed)),
+            Ok(SweepEnd::RowsLeft) => {
+                course.idle_sweeps += 1;
+                if course.idle_sweeps >= MOST_IDLE_SWEEPS {
+                    return Ok(Next::End(self.stopped(BackfillCause::RowsLeft)));
+                }
+                self.sweep_again().await
+            }
+            Err(error) if error.as_db_error().is_some() => self.refused(course, Tried::Nothing, error).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn sweep_again(&mut self) -> Result<Next, Error> {
+        let goes_on = self.lease.sweep_again(self.session, &self.record).await?;
+        self.record.cursor = None;
+        Ok(if goes_on { Next::GoOn } else { Next::End(WorkEnd::Changed) })
+    }
+
+    async fn retried_in_vain(&mut self, course: &mut Course, key: &str, error: Error) -> Result<Next, Error> {
         match reaction(code(&error)) {
             Reaction::Isolate => {
                 let error = RowError::of(&error);
-                self.lease.keep_aside(self.session, &self.record, &error).await?;
+                self.lease.keep_aside(self.session, &self.record, key, &error).await?;
                 Ok(Next::GoOn)
             }
-            _ => self.refused(course, error).await,
+            _ => self.refused(course, Tried::Row, error).await,
         }
     }
 
@@ -365,7 +352,7 @@ impl Worker<'_, '_, '_> {
         error: Error,
     ) -> Result<Next, Error> {
         if reaction(code(&error)) != Reaction::Isolate {
-            return self.refused(course, error).await;
+            return self.refused(course, Tried::Batch, error).await;
         }
         let isolation = course.isolation.get_or_insert(Isolation::new(rows));
         isolation.failed(rows);
@@ -375,18 +362,16 @@ impl Worker<'_, '_, '_> {
         let error = RowError::of(&error);
         let cursor = match course.key {
             Key::Columns(_) => until,
-            Key::RowPosition { .. } => vec![until[0].clone(), changed_in_sweep(&self.record).to_string()],
+            Key::RowPosition { .. } => cursor_at(&until[0], changed_in_sweep(&self.record)),
         };
-        let is_full = self.record.quarantined >= self.lease.settings.quarantine;
-        // Another sweep meets the rows again that an earlier one has set aside.
-        if is_full && !self.lease.is_aside(self.session, &self.record, &course.key, &cursor).await? {
-            let key = cursor[..course.key.names().len().max(1)].join(", ");
-            let limit = self.lease.settings.quarantine;
-            return Ok(Next::End(self.stopped(BackfillCause::QuarantineFull {
-                limit,
-                key,
-                message: error.message,
-            })));
+        let limit = self.lease.settings.quarantine;
+        if self.record.quarantined >= limit {
+            let aside = self.lease.is_aside(self.session, &self.record, &course.key, &cursor).await?;
+            // Another sweep meets the rows again that an earlier one has set aside.
+            if let (key, false) = aside {
+                let message = error.message;
+                return Ok(Next::End(self.stopped(BackfillCause::QuarantineFull { limit, key, message })));
+            }
         }
         let aside = self.lease.set_aside(self.session, &self.record, &course.key, &cursor, &error).await?;
         let Some((key, is_new)) = aside else { return Ok(Next::End(WorkEnd::Changed)) };
@@ -399,57 +384,32 @@ impl Worker<'_, '_, '_> {
     }
 
     /// Reacts to an error that no row is to blame for.
-    async fn refused(&mut self, course: &mut Course, error: Error) -> Result<Next, Error> {
+    async fn refused(&mut self, course: &mut Course, tried: Tried, error: Error) -> Result<Next, Error> {
         let RowError { sqlstate, message } = RowError::of(&error);
         match reaction(code(&error)) {
             Reaction::Reconnect => Err(error),
             Reaction::Retry => {
+                let is_locked = LOCKED.contains(&&*sqlstate);
                 course.failures += 1;
                 // Others give a lock back sooner or later; a statement that takes too long does so again.
-                course.timeouts += u32::from(!LOCKED.contains(&&*sqlstate));
-                if course.size.is_least() && course.timeouts >= MOST_ATTEMPTS {
+                course.timeouts += u32::from(!is_locked);
+                let is_least = course.size.is_least() || tried == Tried::Row;
+                if is_least && course.timeouts >= MOST_ATTEMPTS {
                     let attempts = course.timeouts;
                     return Ok(Next::End(self.stopped(BackfillCause::Stuck { attempts, message })));
                 }
-                course.size.halve();
+                match tried {
+                    // No batch was too large for a lock on the backfill's own row.
+                    Tried::Nothing if is_locked => {}
+                    Tried::Row => {}
+                    Tried::Nothing | Tried::Batch => course.size.halve(),
+                }
                 (self.listener)(&BackfillEvent::retrying(&self.record.name, &message, course.rows()));
                 let pause = Duration::from_millis(50) * course.failures.min(MOST_ATTEMPTS);
                 self.wait(course, pause, None).await
             }
             _ => Ok(Next::End(self.stopped(BackfillCause::Server { sqlstate, message }))),
         }
-    }
-}
-
-impl Course {
-    /// The rows of the next batch: those of a second at most, where there is a rate.
-    fn rows(&self) -> u64 {
-        let rows = self.isolation.map_or(self.size.rows(), |isolation| isolation.rows());
-        match self.rate {
-            #[allow(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a rate is positive, and a large one saturates"
-            )]
-            Some(rate) => rows.min((rate as u64).max(1)),
-            None => rows,
-        }
-    }
-
-    fn follow(&mut self, rows: u64, took: Duration, wal: u64, lease: &Lease<'_>) {
-        (self.failures, self.timeouts) = (0, 0);
-        self.pace.follow(rows, self.last_batch.elapsed());
-        self.last_batch = Instant::now();
-        if self.isolation.is_none() {
-            self.size.succeeded(rows, took, wal, &lease.settings.target);
-        }
-        self.passed(rows);
-    }
-
-    /// Takes note of rows that the cursor has passed.
-    fn passed(&mut self, rows: u64) {
-        let isolation = self.isolation.take();
-        self.isolation = isolation.and_then(|mut isolation| isolation.succeeded(rows).then_some(isolation));
     }
 }
 

@@ -33,6 +33,14 @@ pub enum BackfillCause {
         /// The keys that the table has.
         keys: Vec<Vec<String>>,
     },
+    /// The columns have a unique index that can't return its rows in the order by which the batches compare keys.
+    #[non_exhaustive]
+    KeyUnordered {
+        /// The columns.
+        columns: Vec<String>,
+        /// The reason why not.
+        why: &'static str,
+    },
     /// The table has no key, and the batches can't go by the position of rows.
     #[non_exhaustive]
     NoKey {
@@ -59,6 +67,8 @@ pub enum BackfillCause {
     },
     /// A row that a batch changed still meets the statement's condition, so it would be changed again.
     StillMatches,
+    /// Rows still meet the statement's condition, although sweeps over the table changed none.
+    RowsLeft,
     /// The server refuses the statement.
     #[non_exhaustive]
     Server {
@@ -98,12 +108,14 @@ impl BackfillCause {
     pub fn word(&self) -> &'static str {
         match self {
             BackfillCause::NotAKey { .. } => "not_a_key",
+            BackfillCause::KeyUnordered { .. } => "key_unordered",
             BackfillCause::NoKey { .. } => "no_key",
             BackfillCause::NoTable => "no_table",
             BackfillCause::KeyAssigned { .. } => "key_assigned",
             BackfillCause::OwnRows => "own_rows",
             BackfillCause::OrderChanged { .. } => "order_changed",
             BackfillCause::StillMatches => "still_matches",
+            BackfillCause::RowsLeft => "rows_left",
             BackfillCause::Server { .. } => "server",
             BackfillCause::QuarantineFull { .. } => "quarantine_full",
             BackfillCause::Stuck { .. } => "stuck",
@@ -126,6 +138,10 @@ impl BackfillCause {
                     keys.join(", ")
                 )
             }
+            BackfillCause::KeyUnordered { columns, why } => format!(
+                "the unique index on ({}) of {relation} can't return rows in the order of a key: {why}",
+                columns.join(", ")
+            ),
             BackfillCause::NoKey { why } => {
                 format!("{relation} has no unique index on not-null columns, and {why}")
             }
@@ -138,12 +154,16 @@ impl BackfillCause {
             }
             BackfillCause::OrderChanged { before, now } => format!(
                 "the key of {relation} was ordered as {} at the last batch and is ordered as {} now",
-                before.join(", "),
-                now.join(", ")
+                shown_order(before),
+                shown_order(now)
             ),
             BackfillCause::StillMatches => format!(
                 "rows of {relation} that a batch changed still meet the statement's condition, so another batch would change them \
                  again: without a key, nothing else tells which rows are done"
+            ),
+            BackfillCause::RowsLeft => format!(
+                "rows of {relation} still meet the statement's condition, although sweeps over the table changed none: a trigger or \
+                 a policy keeps them, or others write them again and again"
             ),
             BackfillCause::Server { sqlstate, message } => format!("{message} (SQLSTATE {sqlstate})"),
             BackfillCause::QuarantineFull { limit, key, message } => {
@@ -156,10 +176,15 @@ impl BackfillCause {
         }
     }
 
-    fn advice(&self) -> Advice {
+    /// The ways to correct it.
+    pub(crate) fn advice(&self) -> Advice {
         match self {
             BackfillCause::NotAKey { .. } => Advice::fix("create a unique index on these not-null columns")
                 .or(NextStep::fix("name the columns of a key in `batch=`")),
+            BackfillCause::KeyUnordered { .. } => Advice::fix(
+                "create a unique index with the default operator class, and one direction for all columns",
+            )
+            .or(NextStep::fix("name the columns of another key in `batch=`")),
             BackfillCause::NoKey { .. } => Advice::fix("create a unique index on not-null columns"),
             BackfillCause::NoTable => {
                 Advice::fix("restore the table").or(NextStep::fix("cancel the backfill"))
@@ -176,6 +201,8 @@ impl BackfillCause {
                 "create a unique index on not-null columns of the table",
             )
             .or(NextStep::fix("cancel the backfill, and write one whose condition no changed row meets")),
+            BackfillCause::RowsLeft => Advice::fix("find out what keeps the rows from being changed")
+                .or(NextStep::fix("create a unique index on not-null columns of the table")),
             BackfillCause::Server { .. } => Advice::fix("fix the cause"),
             BackfillCause::QuarantineFull { .. } => Advice::fix("correct the rows that were set aside")
                 .or(NextStep::fix("allow more (`quarantine_limit`)")),
@@ -183,6 +210,11 @@ impl BackfillCause {
             BackfillCause::Earlier { .. } => Advice::fix("fix the cause"),
         }
     }
+}
+
+/// The order of keys for people: types of `pg_catalog` without the schema.
+fn shown_order(order: &[String]) -> String {
+    order.join(", ").replace("pg_catalog.", "")
 }
 
 impl StoppedBackfill {

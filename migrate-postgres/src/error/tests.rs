@@ -159,14 +159,16 @@ each! { is_listed, examples, Error:
     Error::BackfillStopped(_) =>
         backfill(BackfillCause::NotAKey { columns: columns(&["name"]), keys: Vec::new() }),
         backfill(BackfillCause::NotAKey { columns: columns(&["name"]), keys: vec![columns(&["id"]), columns(&["a", "b"])] }),
+        backfill(BackfillCause::KeyUnordered { columns: columns(&["a", "b"]), why: "the index has columns in ascending and in descending order" }),
         backfill(BackfillCause::NoKey { why: "the statement has no condition of its own that tells which rows are done" }),
         backfill(BackfillCause::NoTable),
         backfill(BackfillCause::KeyAssigned { column: "id".to_owned() }),
         backfill(BackfillCause::OwnRows),
-        backfill(BackfillCause::OrderChanged { before: columns(&["integer"]), now: columns(&["text"]) }),
+        backfill(BackfillCause::OrderChanged { before: columns(&["pg_catalog.int4"]), now: columns(&["pg_catalog.text"]) }),
         backfill(BackfillCause::StillMatches),
+        backfill(BackfillCause::RowsLeft),
         backfill(BackfillCause::Server { sqlstate: "42703".to_owned(), message: "column a does not exist".to_owned() }),
-        backfill(BackfillCause::QuarantineFull { limit: 100, key: "7".to_owned(), message: "no".to_owned() }),
+        backfill(BackfillCause::QuarantineFull { limit: 100, key: r#"{"id": "7"}"#.to_owned(), message: "no".to_owned() }),
         backfill(BackfillCause::Stuck { attempts: 20, message: "canceling statement due to lock timeout".to_owned() }),
         backfill(BackfillCause::Earlier { error: "column a does not exist".to_owned() });
     Error::BackfillUnfit { .. } => unfit(None), unfit(Some(BackfillState::Done));

@@ -2,14 +2,16 @@
 //! only records that it has begun, and runners take its batches.
 
 use super::Context;
-use super::failure::server_failure;
+use super::failure::{place, server_failure};
 use super::history_error::is_contention;
-use crate::error::ApplyError;
+use crate::error::{ApplyError, BackfillCause};
 use crate::history::backfill_table::{BackfillTable, NewBackfill};
 use crate::sql::answers::{Answers, parsed, simple_query, text};
 use crate::sql::quote::quote_literal;
 use crate::sql::transaction::BEGIN;
+use migrate_core::advice::Words;
 use migrate_core::backfill::{FIRST_ROWS, Specification};
+use migrate_core::engine::error::Failure;
 use migrate_core::plan::Step;
 use migrate_core::{Options, Payload};
 
@@ -59,6 +61,18 @@ pub(crate) async fn begin_backfill(
     };
     let statements = table.begin(&new).to_vec();
     Ok(Some(BegunBackfill { statements, relation: specification.relation, rows }))
+}
+
+/// The failure of a migration whose statement can't run in batches, at the header that says that it does.
+pub(crate) fn no_batches(step: &Step<'_>, relation: &str, cause: &BackfillCause) -> ApplyError {
+    let mut failure =
+        Failure::new(step.version.clone(), step.name.clone(), step.action, cause.fact(relation));
+    failure.hint = Some(cause.advice().text(Words::Library));
+    failure.place = step.script().map(|script| {
+        let header = script.text().find("batch=").unwrap_or_default();
+        place(script, header)
+    });
+    ApplyError::Failed(Box::new(failure))
 }
 
 /// Asks for the size of a table; `None` if the server can't tell.

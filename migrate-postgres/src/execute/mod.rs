@@ -43,7 +43,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 pub(crate) use assertion::check_assertion;
-pub(crate) use backfill::{BegunBackfill, begin_backfill, has_backfill};
+pub(crate) use backfill::{BegunBackfill, begin_backfill, has_backfill, no_batches};
 pub(crate) use batch::apply_transactions;
 use batch::around_script;
 pub(crate) use blockers::BlockerMonitor;

@@ -184,6 +184,13 @@ impl<'m, T: Target + ?Sized> Backfill<'m, T> {
         self
     }
 
+    /// The standbys, by `application_name`, whose lag is no reason to pause: those that are behind on purpose
+    /// (`recovery_min_apply_delay`), or that no query relies on.
+    pub fn ignore_standbys<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.settings.ignored_standbys.extend(names.into_iter().map(Into::into));
+        self
+    }
+
     /// The bytes of WAL that a replication slot may retain before the backfill pauses. The default is 4 GiB; `None` turns it
     /// off.
     pub fn max_retained_wal(mut self, bytes: impl Into<Option<u64>>) -> Self {

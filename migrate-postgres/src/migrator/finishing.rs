@@ -11,7 +11,7 @@ use migrate_core::engine::Committed;
 use migrate_core::engine::error::RunError;
 use migrate_core::history::Notice;
 use migrate_core::plan::{Plan, Refused};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 impl Migrator {
     /// Takes the steps of a plan. If a migration waits for a backfill, the rest of that is run within the budget, and then
@@ -61,7 +61,8 @@ impl Migrator {
             return false;
         }
         let stop = Stop::when(tokio::time::sleep(budget));
-        drop(self.run_backfills(target, &RunnerSettings::DEFAULT, Some(versions), stop).await);
+        let settings = RunnerSettings { deadline: Some(Instant::now() + budget), ..RunnerSettings::DEFAULT };
+        drop(self.run_backfills(target, &settings, Some(versions), stop).await);
         true
     }
 }

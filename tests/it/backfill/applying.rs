@@ -73,9 +73,9 @@ async fn a_table_that_is_missing_fails_at_its_place_in_the_script() {
 #[tokio::test]
 async fn an_error_in_the_statement_has_its_place_in_the_file() {
     let (database, _) = database().await;
-    let table = Scripts::up(1, "CREATE TABLE users (id bigint PRIMARY KEY)");
+    let table = Scripts::up(1, "CREATE TABLE users (id bigint PRIMARY KEY, n bigint)");
     let fill =
-        Scripts::up(2, "-- migrate: batch=users(id)\nUPDATE users SET id = id\nWHERE ${batch} AND wrong;");
+        Scripts::up(2, "-- migrate: batch=users(id)\nUPDATE users SET n = id\nWHERE ${batch} AND wrong;");
     let error = Migrator::new(sets::set("wrong", [table, fill])).run(&database.config()).await.unwrap_err();
     assert!(error.to_string().contains("00002_step.up.sql:3:20"), "{error}");
 }
@@ -179,9 +179,10 @@ async fn a_connection_cut_at_every_message_begins_it_once() {
     migrator(11).run(proxy.url().as_str()).await.unwrap();
     let sent: Vec<usize> =
         proxy.connections().iter().map(|connection| connection.count(Side::Client)).collect();
+    let (database, client) = database().await;
     for (number, sent) in sent.into_iter().enumerate() {
         for (k, when) in (1..=sent).flat_map(|k| [(k, When::BeforeForwarding), (k, When::AfterForwarding)]) {
-            let (database, client) = database().await;
+            client.batch_execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public").await.unwrap();
             let proxy = Proxy::start(&database.config()).await;
             proxy.cut(Cut { at: Point::of(number, Side::Client, k), when });
             drop(migrator(11).run(proxy.url().as_str()).await);

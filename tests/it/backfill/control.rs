@@ -1,6 +1,6 @@
 //! Orders to a backfill that runs elsewhere.
 
-use super::support::{COUNT_UP, ITEMS, assert_each_once, begun, migrator, number, record, until};
+use super::support::{COUNT_UP, ITEMS, assert_each_once, begun, listening, migrator, number, record, until};
 use migrate_postgres::{BackfillAction, BackfillEnd, BackfillState, Error};
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ async fn a_pause_takes_effect_within_one_batch_and_ends_with_resume() {
 #[tokio::test]
 async fn what_a_canceled_backfill_has_filled_stays_and_is_known() {
     let (database, migrator, client) = begun(SLOW, 40).await;
-    let (worker, config) = (migrator.clone(), database.config());
+    let ((worker, heard), config) = (listening(&migrator), database.config());
     let running =
         tokio::spawn(async move { worker.backfill(&config).batch_time(Duration::from_nanos(1)).await });
     until(&client, "SELECT rows_done >= 3 FROM migrate_history_backfill").await;
@@ -44,6 +44,8 @@ async fn what_a_canceled_backfill_has_filled_stays_and_is_known() {
     migrator.steer_backfill(database.url(), "2", cancel).await.unwrap();
     let report = running.await.unwrap().unwrap();
     assert_eq!(report.backfills[0].end, BackfillEnd::Cancelled);
+    let ended: Vec<String> = heard.lock().unwrap().iter().filter(|word| *word != "batch").cloned().collect();
+    assert_eq!(ended, ["started", "ended"]);
     let record = record(&migrator, &database).await;
     assert_eq!(record.state, BackfillState::Cancelled);
     assert_eq!(number(&client, "SELECT sum(n) FROM items").await, i64::try_from(record.rows_done).unwrap());

@@ -1,19 +1,23 @@
 //! Running backfills: each row exactly once, whatever is cut off.
 
-use super::support::{COUNT_UP, assert_each_once, begin, begun, connect, number, record, until};
-use migrate_postgres::testing::{Server, ShutdownMode};
-use migrate_postgres::{BackfillEnd, BackfillEvent, BackfillState, Event};
+use super::support::{
+    COUNT_UP, ITEMS, assert_each_once, begin, begun, connect, database, meanwhile, migrator, number, record,
+    until,
+};
+use migrate_postgres::testing::{Database, Server, ShutdownMode};
+use migrate_postgres::{BackfillEnd, BackfillEvent, BackfillState, Event, Migrator};
 use migrate_tests::pgbouncer::PgBouncer;
 use migrate_tests::proxy::{Cut, Point, Proxy, When};
 use std::future::IntoFuture as _;
 use std::time::Duration;
+use tokio_postgres::Client;
 
 /// Otherwise it would end the server's process again and again, for ever.
 #[tokio::test]
 async fn a_batch_that_ends_its_own_connection_is_not_repeated_for_ever() {
     let ends = "-- migrate: batch=items(id)\nUPDATE items SET n = n + 1 WHERE ${batch} AND pg_terminate_backend(pg_backend_pid());";
     let (database, migrator, client) = begun(ends, 5).await;
-    let error = migrator.backfill(database.url()).await.unwrap_err();
+    let error = migrator.backfill(database.url()).poll_interval(Duration::from_millis(20)).await.unwrap_err();
     assert!(error.to_string().contains("connection closed"), "{error}");
     assert_eq!(number(&client, "SELECT sum(n) FROM items").await, 0);
 }
@@ -81,7 +85,7 @@ async fn four_workers_of_which_one_is_killed_now_and_then_change_each_row_once()
     let mut killed = 0;
     while workers.iter().any(|worker| !worker.is_finished()) {
         killed += number(&client, kill).await;
-        tokio::time::sleep(Duration::from_millis(400)).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
     for worker in workers {
         worker.await.unwrap().unwrap();
@@ -94,7 +98,7 @@ async fn four_workers_of_which_one_is_killed_now_and_then_change_each_row_once()
 async fn a_worker_that_vanishes_is_replaced_when_its_lease_has_expired() {
     let (database, migrator, client) = begun(COUNT_UP, 50).await;
     let gone =
-        "UPDATE migrate_history_backfill SET worker = 'gone', worker_until = now() + interval '1 second'";
+        "UPDATE migrate_history_backfill SET worker = 'gone', worker_until = now() + interval '100 ms'";
     client.batch_execute(gone).await.unwrap();
     migrator.backfill(database.url()).poll_interval(Duration::from_millis(50)).await.unwrap();
     assert_each_once(&client).await;
@@ -108,18 +112,8 @@ async fn a_worker_whose_lease_was_taken_stops_without_harm() {
     let migrator = migrator.on_event(move |event| {
         // Another worker takes it between two batches.
         if is_batch(event) && !seen.swap(true, std::sync::atomic::Ordering::SeqCst) {
-            let config = config.clone();
-            std::thread::spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                runtime.block_on(async {
-                    let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
-                    tokio::spawn(connection);
-                    let take = "UPDATE migrate_history_backfill SET worker = 'thief', worker_until = now() + interval '1 second'";
-                    client.batch_execute(take).await.unwrap();
-                });
-            })
-            .join()
-            .unwrap();
+            let take = "UPDATE migrate_history_backfill SET worker = 'thief', worker_until = now() + interval '100 ms'";
+            meanwhile(&config, take);
         }
     });
     migrator.backfill(database.url()).poll_interval(Duration::from_millis(50)).await.unwrap();
@@ -133,22 +127,55 @@ async fn rows_that_are_added_meanwhile_are_filled_too() {
     let config = database.config();
     let migrator = migrator.on_event(move |event| {
         if is_batch(event) {
-            let config = config.clone();
-            let add = async move {
-                let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
-                tokio::spawn(connection);
-                client
-                    .batch_execute("INSERT INTO items VALUES (1000), (1001) ON CONFLICT DO NOTHING")
-                    .await
-                    .unwrap();
-            };
-            let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            std::thread::spawn(move || runtime().block_on(add)).join().unwrap();
+            meanwhile(&config, "INSERT INTO items VALUES (1000), (1001) ON CONFLICT DO NOTHING");
         }
     });
     migrator.backfill(database.url()).await.unwrap();
     assert_eq!(number(&client, "SELECT count(*) FROM items").await, 32);
     assert_each_once(&client).await;
+}
+
+/// Two backfills of the same table.
+async fn two(more: &str) -> (Database, Migrator, Client) {
+    let database = database().await;
+    let items = format!("{ITEMS} INSERT INTO items SELECT generate_series(1, 60); {more}");
+    let migrator = migrator(&[("1_items.sql", &items), ("2_fill.sql", COUNT_UP), ("3_fill.sql", COUNT_UP)]);
+    migrator.run(database.url()).await.unwrap();
+    let client = database.connect().await.unwrap();
+    (database, migrator, client)
+}
+
+#[tokio::test]
+async fn one_backfill_at_a_time_works_on_a_table() {
+    let alone = "CREATE FUNCTION alone() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                 IF (SELECT count(*) FROM migrate_history_backfill WHERE worker_until > clock_timestamp()) <> 1 \
+                 THEN RAISE 'two at a time'; END IF; RETURN new; END $$; \
+                 CREATE TRIGGER alone BEFORE UPDATE ON items FOR EACH ROW EXECUTE FUNCTION alone();";
+    let (database, migrator, client) = two(alone).await;
+    let other = migrator.clone();
+    let run = async |migrator: &Migrator| {
+        let backfill = migrator.backfill(database.url()).poll_interval(Duration::from_millis(5));
+        backfill.batch_time(Duration::from_nanos(1)).await.unwrap();
+    };
+    tokio::join!(run(&migrator), run(&other));
+    assert_eq!(number(&client, "SELECT count(*) FROM items WHERE n <> 2").await, 0);
+}
+
+#[tokio::test]
+async fn an_error_of_the_bookkeeping_leaves_the_lease_and_the_other_backfills_go_on() {
+    let (database, migrator, client) = two("").await;
+    let broken = "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'broken'; END $$; \
+                  CREATE TRIGGER broken BEFORE UPDATE OF key_columns ON migrate_history_backfill FOR EACH ROW \
+                  WHEN (new.version = '2') EXECUTE FUNCTION broken();";
+    client.batch_execute(broken).await.unwrap();
+    let error = migrator.backfill(database.url()).await.unwrap_err();
+    assert!(error.to_string().contains("broken"), "{error}");
+    let left = "SELECT string_agg(concat_ws(' ', version, state, worker), ', ' ORDER BY version) FROM migrate_history_backfill";
+    let left: String = client.query_one(left, &[]).await.unwrap().get(0);
+    assert_eq!(left, "2 running, 3 done");
+    client.batch_execute("DROP TRIGGER broken ON migrate_history_backfill").await.unwrap();
+    migrator.backfill(database.url()).await.unwrap();
+    assert_eq!(number(&client, "SELECT count(*) FROM items WHERE n <> 2").await, 0);
 }
 
 #[tokio::test]

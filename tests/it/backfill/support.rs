@@ -1,10 +1,11 @@
 //! A table of items, whose changes a trigger records, and its backfill.
 
 use migrate_postgres::testing::{self, Database};
-use migrate_postgres::{BackfillRecord, Migrator, Set};
+use migrate_postgres::{BackfillRecord, Event, Migrator, Set};
 use migrate_tests::sets::folder_of;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Config};
 
 /// A table of items. A trigger records each change of a row, in the transaction of the change.
 pub(super) const ITEMS: &str = "CREATE TABLE items (id bigint PRIMARY KEY, n int NOT NULL DEFAULT 0); \
@@ -72,4 +73,28 @@ pub(super) async fn until(client: &Client, sql: &str) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("never true: {sql}");
+}
+
+/// Runs a statement in another session, between two acts of a backfill: from within a listener.
+pub(super) fn meanwhile(config: &Config, sql: &'static str) {
+    let config = config.clone();
+    let run = async move {
+        let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute(sql).await.unwrap();
+    };
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    std::thread::spawn(move || runtime().block_on(run)).join().unwrap();
+}
+
+/// The words of the events of a backfill, as they come.
+pub(super) fn listening(migrator: &Migrator) -> (Migrator, Arc<Mutex<Vec<String>>>) {
+    let heard = Arc::<Mutex<Vec<String>>>::default();
+    let words = heard.clone();
+    let migrator = migrator.clone().on_event(move |event| {
+        if let Event::Backfill(event) = event {
+            words.lock().unwrap().push(event.word().to_owned());
+        }
+    });
+    (migrator, heard)
 }

@@ -2,7 +2,8 @@
 
 use super::{applied, database, finish, migrator, one};
 use migrate_core::history::Notice;
-use migrate_postgres::{Error, Refused};
+use migrate_postgres::{Error, Migrator, Refused};
+use migrate_tests::sets::{self, Scripts};
 use std::time::Duration;
 
 fn waits(notices: &[Notice]) -> Vec<String> {
@@ -65,6 +66,31 @@ async fn by_choice_the_run_is_refused_with_what_is_left_and_the_command() {
     let text = error.to_string();
     assert!(text.contains("00003_step waits for the backfill of 00002_step, which is 45 % done: about 6 rows are left, for about 60 s"), "{text}");
     assert!(matches!(error, Error::Refused(Refused::BackfillUnfinished { rows_left: Some(6), .. })));
+    for (state, quarantined, next) in [
+        ("paused", 0, "resume the backfill (`steer_backfill(\"2\", BackfillAction::Resume)`), and finish"),
+        (
+            "stopped",
+            0,
+            "fix what stopped the backfill, and continue it (`steer_backfill(\"2\", BackfillAction::Retry)`)",
+        ),
+        (
+            "cancelled",
+            0,
+            "continue the canceled backfill where it ended (`steer_backfill(\"2\", BackfillAction::Retry)`), and",
+        ),
+        (
+            "done",
+            3,
+            "correct the rows that were set aside, and retry them (`steer_backfill(\"2\", BackfillAction::Retry)`)",
+        ),
+    ] {
+        let sql =
+            format!("UPDATE migrate_history_backfill SET state = '{state}', quarantined = {quarantined}");
+        client.batch_execute(&sql).await.unwrap();
+        let text = strict().run(&config).await.unwrap_err().to_string();
+        assert!(text.contains(next), "{text}");
+    }
+    client.batch_execute("UPDATE migrate_history_backfill SET quarantined = 0").await.unwrap();
     finish(&client).await;
     assert_eq!(strict().run(&config).await.unwrap().steps.len(), 2);
 }
@@ -128,4 +154,20 @@ async fn a_backfill_that_stops_within_the_budget_does_not_stop_the_run() {
         waits(&report.notices),
         ["migration 00003_step waits for the backfill of 00002_step, which is stopped at 0 %"]
     );
+}
+
+#[tokio::test]
+async fn a_batch_within_the_budget_is_limited_to_what_is_left_of_it() {
+    let (database, client) = database().await;
+    let create = "CREATE TABLE users (id bigint PRIMARY KEY, limit_ text); INSERT INTO users (id) SELECT generate_series(1, 11);";
+    let fill = "-- migrate: batch=users(id) statement_timeout=1h\nUPDATE users SET limit_ = current_setting('statement_timeout') WHERE ${batch};";
+    let scripts = [
+        Scripts::up(1, create),
+        Scripts::up(2, fill),
+        Scripts::up(3, "-- migrate: after=00002\nALTER TABLE users ADD CHECK (limit_ IS NOT NULL);"),
+    ];
+    let migrator = Migrator::new(sets::set("limited", scripts)).inline_backfill_rows(10);
+    let report = migrator.backfill_budget(Duration::from_secs(30)).run(&database.config()).await.unwrap();
+    assert_eq!(report.steps.len(), 3, "{report}");
+    assert_eq!(one(&client, "SELECT bool_and(limit_::interval <= '30 s') FROM users").await, "true");
 }

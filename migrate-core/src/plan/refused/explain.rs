@@ -2,6 +2,7 @@
 
 use super::{Interruption, Refused};
 use crate::advice::{Advice, Call, Explain, Left, NextStep, Setting};
+use crate::backfill::BackfillState;
 use crate::display::printable::Printable;
 use crate::history::{LostRows, list, numbered};
 use crate::set::version::Version;
@@ -204,9 +205,7 @@ impl Explain for Refused {
             }
             Refused::Ahead { .. } => Advice::fix("start the newer release")
                 .or(NextStep::call(Call::Down, "revert with the down scripts that the history stores")),
-            Refused::BackfillUnfinished { .. } => {
-                Advice::of(NextStep::call(Call::Backfill, "finish the backfill"))
-            }
+            Refused::BackfillUnfinished { backfill_version, state, .. } => backfill(backfill_version, *state),
             Refused::Risky { .. } => {
                 Advice::fix("write the statement the safe way, which the command check shows")
                     .or(NextStep::fix("accept it above the statement: `-- migrate: allow=RULE reason=\"…\"`"))
@@ -295,6 +294,28 @@ fn after_loss(lost: &LostRows) -> Advice {
             };
             let call = Call::Applied { migration: first.clone() };
             Advice::fix(restore).or_if(format!("{first} is in this database"), NextStep::call(call, what))
+        }
+    }
+}
+
+/// The way to finish a backfill, by its state.
+fn backfill(version: &str, state: Option<BackfillState>) -> Advice {
+    let run = || NextStep::call(Call::Backfill, "finish the backfill");
+    let retry = |what| NextStep::call(Call::retry_backfill(version), what);
+    match state {
+        None | Some(BackfillState::Running) => Advice::of(run()),
+        Some(BackfillState::Paused) => {
+            Advice::of(NextStep::call(Call::resume_backfill(version), "resume the backfill")).then(run())
+        }
+        Some(BackfillState::Stopped) => {
+            Advice::fix("fix what stopped the backfill").then(retry("continue it"))
+        }
+        Some(BackfillState::Cancelled) => {
+            Advice::of(retry("continue the canceled backfill where it ended")).then(run())
+        }
+        // The rows that it has set aside are left.
+        Some(BackfillState::Done) => {
+            Advice::of(retry("correct the rows that were set aside, and retry them")).then(run())
         }
     }
 }

@@ -11,6 +11,7 @@ pub(crate) use diff::Diff;
 pub use interruption::Interruption;
 pub use kind::RefusedKind;
 
+use crate::backfill::BackfillState;
 use crate::history::{AppliedRef, Interrupted, LostRows};
 use crate::set::checksum::Checksum;
 use crate::set::version::Version;
@@ -123,6 +124,10 @@ pub enum Refused {
         name: String,
         /// The name of the migration with the backfill.
         backfill: String,
+        /// The version of that migration.
+        backfill_version: String,
+        /// The state of the backfill; `None` if it has not begun.
+        state: Option<BackfillState>,
         /// The progress of the backfill: `43 % done`.
         status: String,
         /// The number of rows left, by the estimate.

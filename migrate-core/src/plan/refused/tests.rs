@@ -52,6 +52,19 @@ fn edited_unknown() -> Refused {
     }
 }
 
+fn waits(state: Option<BackfillState>, status: &str) -> Refused {
+    Refused::BackfillUnfinished {
+        version: version(),
+        name: name(),
+        backfill: "0001_a".to_owned(),
+        backfill_version: "1".to_owned(),
+        state,
+        status: status.to_owned(),
+        rows_left: None,
+        eta: None,
+    }
+}
+
 fn lost(names: &[&str]) -> Refused {
     let mut lost = LostRows::new("t", vec![(1, 2)], "SELECT 1");
     lost.names = names.iter().map(|name| (*name).to_owned()).collect();
@@ -91,18 +104,17 @@ each_refusal! {
             version: version(),
             name: name(),
             backfill: "0001_a".to_owned(),
+            backfill_version: "1".to_owned(),
+            state: Some(BackfillState::Running),
             status: "43 % done".to_owned(),
             rows_left: Some(5700),
             eta: Some(Duration::from_secs(60)),
         },
-        Refused::BackfillUnfinished {
-            version: version(),
-            name: name(),
-            backfill: "0001_a".to_owned(),
-            status: "not begun".to_owned(),
-            rows_left: None,
-            eta: None,
-        };
+        waits(Some(BackfillState::Paused), "paused at 43 %"),
+        waits(Some(BackfillState::Stopped), "stopped at 43 %"),
+        waits(Some(BackfillState::Cancelled), "canceled at 43 %"),
+        waits(Some(BackfillState::Done), "done, 3 rows in quarantine"),
+        waits(None, "not begun");
     Refused::Risky { .. } => Refused::Risky {
         risk: "very-risky",
         statements: vec![RiskyStatement::new(

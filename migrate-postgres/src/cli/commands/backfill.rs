@@ -88,6 +88,9 @@ struct RunArgs {
     /// Pause while a standby is further behind
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     max_lag: Option<Duration>,
+    /// Pause for no standby with this `application_name`; may be repeated
+    #[arg(long, value_name = "NAME")]
+    ignore_standby: Vec<String>,
     /// The rows that may be set aside before the backfill stops
     #[arg(long, value_name = "ROWS")]
     quarantine_limit: Option<u64>,
@@ -128,6 +131,7 @@ impl RunArgs {
         if let Some(lag) = self.max_lag {
             backfill = backfill.max_lag(lag);
         }
+        backfill = backfill.ignore_standbys(&self.ignore_standby);
         if let Some(rows) = self.quarantine_limit {
             backfill = backfill.quarantine_limit(rows);
         }
