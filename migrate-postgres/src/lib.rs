@@ -23,6 +23,8 @@ mod backup;
 pub mod cli;
 pub mod code;
 mod connection;
+#[cfg(feature = "catalog")]
+pub mod difference;
 #[cfg(feature = "operate")]
 mod display;
 mod embed;

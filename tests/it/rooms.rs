@@ -27,11 +27,12 @@ const CORE: [&str; 13] = [
 ];
 
 /// The rooms of `migrate-postgres`, from the ground up.
-const POSTGRES: [&str; 23] = [
+const POSTGRES: [&str; 24] = [
     "display",
     "objects",
     "settings",
     "sql",
+    "difference",
     "assertion",
     "error",
     "connection",

@@ -113,7 +113,7 @@ impl Difference {
         let definition = |object: Option<&Object>| object.map_or("", Object::definition).to_owned();
         let (mut before, mut after) = (definition(old), definition(new));
         if change == Change::Changed && object.kind().has_columns() {
-            (before, after) = in_common(&before, &after);
+            (before, after) = (without_columns(&before), without_columns(&after));
         }
         (before != after || change != Change::Changed).then(|| Difference {
             change,
@@ -131,17 +131,10 @@ fn redacted_diff(before: &str, after: &str) -> String {
     }
 }
 
-/// The definitions of a table without the columns that only one of them has. Those are objects of their own;
-/// the rest shows if the others are still in the same order.
-fn in_common(before: &str, after: &str) -> (String, String) {
-    let columns =
-        |text: &str| text.lines().filter(|line| is_column(line)).map(str::to_owned).collect::<Vec<_>>();
-    let (old, new) = (columns(before), columns(after));
-    let keep = |text: &str, others: &[String]| {
-        let kept = text.lines().filter(|line| !is_column(line) || others.iter().any(|other| other == line));
-        kept.collect::<Vec<_>>().join("\n")
-    };
-    (keep(before, &new), keep(after, &old))
+/// The definition of a table without its columns. They are objects of their own, and their order, which no
+/// statement changes, is not a difference: [`Catalog::reordered`](crate::objects::object::Catalog::reordered).
+pub(crate) fn without_columns(definition: &str) -> String {
+    definition.lines().filter(|line| !is_column(line)).collect::<Vec<_>>().join("\n")
 }
 
 /// A line diff of two texts.

@@ -41,7 +41,7 @@ kinds! {
     /// A sequence: its type, bounds and owner, but not its value. Sequences of identity columns are part of
     /// the column.
     Sequence = "sequence",
-    /// A table: persistence, column order, inheritance, partition key and bounds, storage parameters,
+    /// A table: persistence, inheritance, partition key and bounds, storage parameters,
     /// tablespace, row-level security, replica identity.
     Table = "table",
     /// A foreign table: the properties of a table, and its server and options.

@@ -1,9 +1,13 @@
 //! Schema objects, and the catalog that lists them.
 
-use crate::objects::difference::{Differences, differences};
+use crate::objects::dependency::{Dependency, Key};
+use crate::objects::details::Details;
+use crate::objects::details::attributes::{Attributes, unix};
+use crate::objects::difference::{Differences, differences, without_columns};
 use crate::objects::kind::Kind;
 use crate::objects::pattern::Pattern;
 use sha2::{Digest as _, Sha256};
+use std::borrow::Cow;
 use std::fmt;
 
 /// One schema object: its kind, identity and definition.
@@ -13,17 +17,22 @@ pub struct Object {
     identity: String,
     definition: String,
     table: Option<String>,
+    details: Option<Box<Details>>,
 }
 
 impl Object {
     /// An object with its definition, as lines of text. Line endings do not count, even in function bodies
     /// and constants: CR LF and CR become LF.
     pub fn new(kind: Kind, identity: impl Into<String>, definition: impl Into<String>) -> Object {
-        let mut definition: String = definition.into();
-        if definition.contains('\r') {
-            definition = definition.replace("\r\n", "\n").replace('\r', "\n");
-        }
-        Object { kind, identity: identity.into(), definition, table: None }
+        let definition = unix(&definition.into()).into_owned();
+        Object { kind, identity: identity.into(), definition, table: None, details: None }
+    }
+
+    /// An object as a server describes it. Its definition is the text form of its details.
+    pub(crate) fn described(kind: Kind, identity: String, attributes: Attributes<'_>) -> Object {
+        let details = Details::of(kind, attributes);
+        let definition = details.text(kind);
+        Object { kind, identity, definition, table: None, details: Some(Box::new(details)) }
     }
 
     /// Makes this object part of a table or another object, whose patterns then match it too.
@@ -51,6 +60,11 @@ impl Object {
     /// The identity of the table or other object that this one is part of, for example the table of an index.
     pub fn table(&self) -> Option<&str> {
         self.table.as_deref()
+    }
+
+    /// The object's details, if a server described it.
+    pub(crate) fn details(&self) -> Option<&Details> {
+        self.details.as_deref()
     }
 
     /// The object's unique key in a catalog.
@@ -90,6 +104,7 @@ pub(crate) fn is_column(line: &str) -> bool {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Catalog {
     objects: Vec<Object>,
+    dependencies: Vec<Dependency>,
 }
 
 impl Catalog {
@@ -97,7 +112,25 @@ impl Catalog {
     pub fn of(objects: impl IntoIterator<Item = Object>) -> Catalog {
         let mut objects: Vec<Object> = objects.into_iter().collect();
         objects.sort_unstable();
-        Catalog { objects }
+        Catalog { objects, dependencies: Vec::new() }
+    }
+
+    /// The same catalog, with its dependencies.
+    pub(crate) fn depending(mut self, mut dependencies: Vec<Dependency>) -> Catalog {
+        dependencies.sort_unstable();
+        dependencies.dedup();
+        self.dependencies = dependencies;
+        self
+    }
+
+    /// The dependencies between its objects, if [they were read](crate::schema::catalog::Scope::with_dependencies).
+    pub(crate) fn dependencies(&self) -> &[Dependency] {
+        &self.dependencies
+    }
+
+    /// The object with this key.
+    pub(crate) fn get(&self, key: &Key) -> Option<&Object> {
+        self.find(key.kind, &key.identity)
     }
 
     /// The objects, sorted by kind and identity.
@@ -127,8 +160,7 @@ impl Catalog {
     /// puts it last.
     pub fn without_order_of_columns(mut self) -> Catalog {
         for object in self.objects.iter_mut().filter(|object| object.kind.has_columns()) {
-            let lines = object.definition.lines().filter(|line| !is_column(line));
-            object.definition = lines.collect::<Vec<_>>().join("\n");
+            object.definition = without_columns(&object.definition);
         }
         self
     }
@@ -138,12 +170,33 @@ impl Catalog {
         differences(&self.objects, &other.objects)
     }
 
+    /// The tables whose columns are in another order in the other catalog, among those that both have. That is not
+    /// a difference, since no statement changes it.
+    pub fn reordered(&self, other: &Catalog) -> Vec<&Object> {
+        let columns = |object: &Object| -> Vec<String> {
+            object.definition.lines().filter(|line| is_column(line)).map(str::to_owned).collect()
+        };
+        let is_reordered = |object: &&Object| {
+            let Some(other) = other.find(object.kind, &object.identity) else { return false };
+            let (old, new) = (columns(object), columns(other));
+            let common = |one: &[String], two: &[String]| {
+                one.iter().filter(|line| two.contains(line)).cloned().collect::<Vec<_>>()
+            };
+            common(&old, &new) != common(&new, &old)
+        };
+        self.objects.iter().filter(|object| object.kind.has_columns()).filter(is_reordered).collect()
+    }
+
     /// SHA-256 over the kinds, identities and definitions of all objects. Two catalogs without differences
     /// have the same fingerprint if they were read in the same scope from servers of the same major version.
     pub fn fingerprint(&self) -> [u8; 32] {
         let mut hasher = Sha256::new();
         for object in &self.objects {
-            for text in [object.kind.word(), &object.identity, &object.definition] {
+            let definition = match object.kind.has_columns() {
+                true => Cow::Owned(without_columns(&object.definition)),
+                false => Cow::Borrowed(&*object.definition),
+            };
+            for text in [object.kind.word(), &object.identity, &definition] {
                 // The length comes first, so that no two lists of texts give the same bytes.
                 hasher.update((text.len() as u64).to_be_bytes());
                 hasher.update(text.as_bytes());

@@ -29,9 +29,11 @@
 //! others are not read either: the index of a constraint, the constraints and triggers that a partition
 //! inherits, the names of `NOT NULL` constraints.
 
+mod depend;
 mod histories;
 mod query;
 mod read;
+mod row;
 #[cfg(test)]
 mod tests;
 

@@ -5,8 +5,8 @@ use crate::history::OWN_TABLES;
 /// The part that all branches share; `{own_tables}` stands for the query for this library's tables.
 const SCOPE: &str = include_str!("sql/scope.sql");
 
-/// The objects, each as: classid, objid, objsubid, kind, identity, table, definition. An object without a
-/// definition is part of another one.
+/// The objects, each as: classid, objid, objsubid, kind, identity, table, attributes. An object without
+/// attributes is part of another one.
 const OBJECTS: &[&str] = &[
     include_str!("sql/schemas.sql"),
     include_str!("sql/extensions.sql"),
@@ -33,10 +33,13 @@ const OBJECTS: &[&str] = &[
     include_str!("sql/text_search.sql"),
 ];
 
-/// Additional facts about the objects: kind, identity, table, definition.
+/// Additional facts about the objects: kind, identity, table, attributes, and zeros for the ids.
 const BESIDE: &[&str] = &[include_str!("sql/comments.sql"), include_str!("sql/privileges.sql")];
 
-/// The complete query. Columns: kind, identity, table, definition. Parameters: the schema or null, true to
+/// The dependencies between objects, by their ids.
+pub(super) const DEPENDENCIES: &str = include_str!("sql/dependencies.sql");
+
+/// The complete query. Columns: kind, identity, table, attributes, classid, objid, objsubid. Parameters: the schema or null, true to
 /// include owners, schemas and names of other tools' histories.
 pub(super) fn catalog() -> String {
     let scope = SCOPE.replace("{own_tables}", OWN_TABLES.trim_end());
@@ -44,8 +47,8 @@ pub(super) fn catalog() -> String {
     let beside = BESIDE.join("UNION ALL\n");
     format!(
         "WITH {scope},\n\
-         object (classid, objid, objsubid, kind, identity, on_table, definition) AS MATERIALIZED (\n{objects})\n\
-         SELECT kind, identity, on_table, definition FROM object WHERE definition IS NOT NULL\n\
+         object (classid, objid, objsubid, kind, identity, on_table, attributes) AS MATERIALIZED (\n{objects})\n\
+         SELECT kind, identity, on_table, attributes, classid, objid, objsubid FROM object WHERE attributes IS NOT NULL\n\
          UNION ALL\n{beside}"
     )
 }

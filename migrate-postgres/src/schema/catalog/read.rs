@@ -1,15 +1,14 @@
 //! Reading a catalog from a server.
 
-use super::query;
+use super::{depend, query, row};
 use crate::connection::protect;
 use crate::connection::session::Session;
 use crate::connection::target::Target;
 use crate::error::Error;
-use crate::objects::kind::Kind;
-use crate::objects::object::{Catalog, Object};
+use crate::objects::object::Catalog;
 use crate::sql::quote::{quote_ident, quote_literal};
 use crate::sql::transaction::IS_FREE;
-use futures_util::future::try_join;
+use futures_util::future::try_join3;
 use std::borrow::Cow;
 use std::time::Duration;
 use tokio_postgres::error::SqlState;
@@ -30,6 +29,7 @@ use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 pub struct Scope {
     schema: Option<Cow<'static, str>>,
     owners: bool,
+    dependencies: bool,
     /// Histories of other tools to leave out: their schemas and names.
     pub(super) histories: Vec<(String, String)>,
 }
@@ -38,7 +38,7 @@ impl Scope {
     /// All schemas except the system's, and objects outside schemas: extensions, publications, event
     /// triggers, casts.
     pub const fn database() -> Scope {
-        Scope { schema: None, owners: false, histories: Vec::new() }
+        Scope { schema: None, owners: false, dependencies: false, histories: Vec::new() }
     }
 
     /// One schema, named as in the catalog, without quotes. Its own name appears in no identity, and only in
@@ -49,12 +49,17 @@ impl Scope {
     /// definitions that refer to it. While the schema is read it comes after `pg_catalog` in the search path,
     /// so that nothing in it is mistaken for PostgreSQL's own.
     pub fn schema(name: impl Into<Cow<'static, str>>) -> Scope {
-        Scope { schema: Some(name.into()), owners: false, histories: Vec::new() }
+        Scope { schema: Some(name.into()), owners: false, dependencies: false, histories: Vec::new() }
     }
 
     /// Includes the owner of each object in its definition.
     pub fn with_owners(self) -> Scope {
         Scope { owners: true, ..self }
+    }
+
+    /// Reads the dependencies between objects, too, which a [plan](crate::difference::plan) needs.
+    pub fn with_dependencies(self) -> Scope {
+        Scope { dependencies: true, ..self }
     }
 
     /// Begins a transaction with the settings that definitions depend on, and returns true if a transaction
@@ -175,11 +180,21 @@ async fn read_once(
     if session.batch_execute("ROLLBACK").await.is_ok() {
         session.unmark();
     }
-    Ok(Catalog::of(rows?.iter().filter_map(object)))
+    let (rows, dependencies) = rows?;
+    let catalog = Catalog::of(rows.iter().filter_map(row::object));
+    if dependencies.is_empty() {
+        return Ok(catalog);
+    }
+    Ok(catalog.depending(depend::resolve(&rows, &dependencies)))
 }
 
-/// Sends both messages at once; the server answers them in order.
-async fn rows(client: &Client, scope: &Scope, prepared: Option<&Statement>) -> Result<Vec<Row>, Error> {
+/// The rows of the objects, and those of the dependencies. Sends all messages at once; the server answers them
+/// in order.
+async fn rows(
+    client: &Client,
+    scope: &Scope,
+    prepared: Option<&Statement>,
+) -> Result<(Vec<Row>, Vec<Row>), Error> {
     let begin = scope.begin();
     let schema = scope.schema.as_deref();
     let (schemas, names): (Vec<&str>, Vec<&str>) =
@@ -200,8 +215,14 @@ async fn rows(client: &Client, scope: &Scope, prepared: Option<&Statement>) -> R
         };
         client.query(prepared, &parameters.map(|(parameter, _)| parameter)).await.map_err(failed)
     };
-    let ((), rows) = try_join(begun, read).await?;
-    Ok(rows)
+    let depending = async {
+        match scope.dependencies {
+            true => client.query_typed(query::DEPENDENCIES, &[]).await.map_err(failed),
+            false => Ok(Vec::new()),
+        }
+    };
+    let ((), rows, dependencies) = try_join3(begun, read, depending).await?;
+    Ok((rows, dependencies))
 }
 
 /// True if the transaction is ours, according to the first query of the message.
@@ -211,14 +232,4 @@ fn is_free(answer: &[SimpleQueryMessage]) -> bool {
         _ => None,
     });
     first == Some("t")
-}
-
-/// The object of a row. Our query returns only known kinds.
-fn object(row: &Row) -> Option<Object> {
-    let kind = Kind::of_word(row.get(0))?;
-    let object = Object::new(kind, row.get::<_, String>(1), row.get::<_, Option<String>>(3)?);
-    Some(match row.get::<_, Option<String>>(2) {
-        Some(table) => object.of(table),
-        None => object,
-    })
 }

@@ -1,5 +1,5 @@
 -- A null ACL is the default one. Where an object has the default one, there is nothing to tell of.
-SELECT 'privileges', rtrim(o.kind || ' ' || o.identity), coalesce(o.on_table, o.identity), now_granted.lines
+SELECT 'privileges', rtrim(o.kind || ' ' || o.identity), coalesce(o.on_table, o.identity), ARRAY[ARRAY['owner', quote_ident(pg_get_userbyid(p.owner))]] || now_granted.grants, 0, 0, 0
 FROM object o
 JOIN (
   SELECT 'pg_class'::regclass::oid AS classid, r.oid AS objid, 0 AS objsubid, r.relacl AS acl, r.relowner AS owner,
@@ -14,7 +14,7 @@ JOIN (
     FROM pg_foreign_data_wrapper w
 ) p ON p.classid = o.classid AND p.objid = o.objid AND p.objsubid = o.objsubid
 CROSS JOIN LATERAL (
-  SELECT coalesce(string_agg(line, E'\n' ORDER BY line), 'none') AS lines FROM (
+  SELECT array_agg(ARRAY['grants', line] ORDER BY line) AS grants FROM (
     SELECT grantee || ': ' || string_agg(privilege, ', ' ORDER BY privilege) AS line FROM (
       SELECT CASE WHEN e.grantee = 0 THEN 'PUBLIC' WHEN e.grantee = p.owner THEN '(owner)' ELSE quote_ident(pg_get_userbyid(e.grantee)) END AS grantee,
         e.privilege_type || CASE WHEN bool_or(e.is_grantable) AND e.grantee <> p.owner THEN ' WITH GRANT OPTION' ELSE '' END AS privilege
@@ -35,11 +35,15 @@ SELECT 'default privileges',
     || CASE d.defaclobjtype WHEN 'r' THEN 'tables' WHEN 'S' THEN 'sequences' WHEN 'f' THEN 'functions' WHEN 'T' THEN 'types'
       WHEN 'n' THEN 'schemas' ELSE 'large objects' END,
   NULL,
-  (SELECT coalesce(string_agg(line, E'\n' ORDER BY line), 'none') FROM (
+  ARRAY[ARRAY['role', quote_ident(pg_get_userbyid(d.defaclrole))],
+    ARRAY['schema', CASE WHEN d.defaclnamespace <> 0 THEN quote_ident(ns.nspname) END],
+    ARRAY['objects', CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS'
+      WHEN 'T' THEN 'TYPES' WHEN 'n' THEN 'SCHEMAS' ELSE 'LARGE OBJECTS' END]]
+  || (SELECT array_agg(ARRAY['grants', line] ORDER BY line) FROM (
     SELECT CASE WHEN e.grantee = 0 THEN 'PUBLIC' WHEN e.grantee = d.defaclrole THEN '(owner)'
         ELSE quote_ident(pg_get_userbyid(e.grantee)) END
       || ': ' || string_agg(e.privilege_type || CASE WHEN e.is_grantable AND e.grantee <> d.defaclrole THEN ' WITH GRANT OPTION'
         ELSE '' END, ', ' ORDER BY e.privilege_type) AS line
-    FROM aclexplode(d.defaclacl) e GROUP BY e.grantee) granted)
+    FROM aclexplode(d.defaclacl) e GROUP BY e.grantee) granted), 0, 0, 0
 FROM pg_default_acl d LEFT JOIN ns ON ns.oid = d.defaclnamespace
 WHERE (d.defaclnamespace = 0 AND $1 IS NULL) OR ns.oid IS NOT NULL

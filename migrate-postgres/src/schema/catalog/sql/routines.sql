@@ -1,9 +1,13 @@
 -- pg_get_functiondef always writes the schema: the known text up to the name is replaced.
 SELECT 'pg_proc'::regclass::oid, p.oid, 0, k.kind, n.identity || '(' || oidvectortypes(p.proargtypes) || ')', NULL,
-  concat_ws(E'\n',
-    'CREATE OR REPLACE ' || upper(k.kind) || ' ' || n.identity || rtrim(substr(pg_get_functiondef(p.oid), length(
-      'CREATE OR REPLACE ' || upper(k.kind) || ' ' || quote_ident(ns.nspname) || '.' || quote_ident(p.proname)) + 1), E'\n'),
-    CASE WHEN $2 THEN 'OWNER ' || quote_ident(pg_get_userbyid(p.proowner)) END)
+  ARRAY[
+    ARRAY['definition', 'CREATE OR REPLACE ' || upper(k.kind) || ' ' || n.identity || rtrim(substr(pg_get_functiondef(p.oid), length(
+      'CREATE OR REPLACE ' || upper(k.kind) || ' ' || quote_ident(ns.nspname) || '.' || quote_ident(p.proname)) + 1), E'\n')],
+    ARRAY['arguments', pg_get_function_identity_arguments(p.oid)],
+    ARRAY['result', pg_get_function_result(p.oid)],
+    ARRAY['defaults', p.pronargdefaults::text],
+    ARRAY['form', p.prokind::text],
+    ARRAY['owner', CASE WHEN $2 THEN quote_ident(pg_get_userbyid(p.proowner)) END]]
 FROM pg_proc p JOIN ns ON ns.oid = p.pronamespace
 CROSS JOIN LATERAL (SELECT CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END AS kind) k
 CROSS JOIN LATERAL (SELECT ns.prefix || quote_ident(p.proname) AS identity) n

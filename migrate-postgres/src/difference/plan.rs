@@ -1,0 +1,98 @@
+//! Plans: the statements that turn one schema into another, as data.
+
+use super::rename::RenameCandidate;
+use crate::objects::kind::Kind;
+use std::fmt;
+
+/// Statements that turn one schema into another, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Plan {
+    /// The statements.
+    pub steps: Vec<Step>,
+    /// The changes that no statement was written for.
+    pub unwritten: Vec<Unwritten>,
+    /// Objects that may have been renamed: the steps drop one and create the other.
+    pub renames: Vec<RenameCandidate>,
+}
+
+impl Plan {
+    /// True if the schemas are equal.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.unwritten.is_empty()
+    }
+}
+
+/// The statements, one after the other, each with its semicolon.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.steps.iter().try_for_each(|step| writeln!(f, "{};", step.sql))
+    }
+}
+
+/// One statement of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Step {
+    /// The statement, without a semicolon.
+    pub sql: String,
+    /// The kind of the object that it is about.
+    pub kind: Kind,
+    /// The identity of that object.
+    pub identity: String,
+    /// Its purpose.
+    pub action: Action,
+    /// Its place in the plan.
+    pub phase: Phase,
+    /// The data that it deletes: `table public.users`, `column public.users.email`. Empty if none.
+    pub loses: Vec<String>,
+    /// True if the transaction must end before the next statement may use its result: a new value of an enum.
+    pub commits: bool,
+}
+
+/// The purpose of a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Action {
+    /// It creates an object.
+    Create,
+    /// It changes an object in place.
+    Alter,
+    /// It drops an object.
+    Drop,
+}
+
+/// A part of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Drops of what is replaced, or no longer needed and without data.
+    Clear,
+    /// What creates and alters.
+    Build,
+    /// Drops that lose data, and those of objects that need them to be gone.
+    Contract,
+}
+
+/// A change that no statement was written for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unwritten {
+    /// The kind of the object.
+    pub kind: Kind,
+    /// The identity of the object.
+    pub identity: String,
+    /// The purpose of the missing statement.
+    pub action: Action,
+}
+
+impl fmt::Display for Unwritten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let act = match self.action {
+            Action::Create => "creates",
+            Action::Alter => "alters",
+            Action::Drop => "drops",
+        };
+        write!(f, "no statement {act} {} {}", self.kind, self.identity)
+    }
+}

@@ -1,0 +1,165 @@
+//! Steps: the statements of all changes, in order.
+
+use super::changes::Changes;
+use super::drops::Drops;
+use super::kinds;
+use super::order::sort;
+use super::plan::{Action, Phase, Plan, Step, Unwritten};
+use super::statement::{Place, Statement, Statements};
+use crate::objects::dependency::Key;
+use crate::objects::kind::Kind;
+use std::collections::BTreeSet;
+
+/// A node of the order of creation: the rank of its kind, and its key.
+type Node = (u8, Key);
+
+/// Writes the statements of all changes.
+pub(super) fn steps(changes: &Changes<'_>) -> Plan {
+    let drops = Drops::of(changes);
+    let mut writer = Writer { changes, plan: Plan::default(), late: Vec::new() };
+    for column in &drops.defaults {
+        let sql = kinds::column::drop_default(column, &changes.context);
+        writer.push(column, Action::Alter, Phase::Clear, sql);
+    }
+    for (key, statements) in &changes.altered {
+        let early = statements.iter().filter(|statement| statement.place == Place::Early);
+        writer.push(key, Action::Alter, Phase::Clear, Some(early.cloned().collect()));
+    }
+    for key in &drops.first {
+        writer.drop(key, Phase::Clear);
+    }
+    writer.unchecked_bodies();
+    for (_, key) in creations(changes) {
+        writer.build(&key);
+    }
+    let late = std::mem::take(&mut writer.late);
+    writer.plan.steps.extend(late);
+    for key in &changes.context.replaced_types {
+        let sql = kinds::types::drop_renamed(key);
+        writer.push(key, Action::Drop, Phase::Build, Some(vec![sql.into()]));
+    }
+    for key in &drops.last {
+        writer.drop(key, Phase::Contract);
+    }
+    writer.plan
+}
+
+/// The objects to create and alter, in the order of the new schema's dependencies.
+fn creations(changes: &Changes<'_>) -> Vec<Node> {
+    let context = &changes.context;
+    let whole = |key: &Key| {
+        let object = context.to.get(key).filter(|_| context.is_created(key));
+        object.and_then(|object| context.created_with(object)).unwrap_or_else(|| key.clone())
+    };
+    let node = |key: Key| (rank(&key), key);
+    let changed = context.created.iter().chain(changes.altered.keys()).chain(&changes.undefaulted);
+    let mut parts: Vec<(Key, Key)> = changed.map(|key| (whole(key), key.clone())).collect();
+    parts.sort_unstable();
+    parts.dedup();
+    let nodes: BTreeSet<Node> = parts.iter().map(|(whole, _)| node(whole.clone())).collect();
+    let needs = |(_, key): &Node| {
+        let start = parts.partition_point(|(whole, _)| whole < key);
+        let mine = parts[start..].iter().take_while(|(whole, _)| whole == key).map(|(_, part)| part);
+        let apart = |part: &Key| context.apart.contains(part);
+        let edges = mine.flat_map(|part| {
+            let is_inline = *part != *key;
+            let edges = changes.after.needs(part).iter();
+            edges.filter(move |edge| !(is_inline && apart(part) && edge.of_expression))
+        });
+        edges.map(|edge| node(whole(&edge.key))).collect()
+    };
+    sort(&nodes, needs)
+}
+
+/// The order among objects that do not depend on each other.
+fn rank(key: &Key) -> u8 {
+    match key.kind {
+        Kind::Schema => 0,
+        Kind::Extension => 1,
+        Kind::Collation | Kind::Type | Kind::Domain => 2,
+        Kind::ForeignDataWrapper | Kind::ForeignServer => 3,
+        Kind::Sequence => 4,
+        Kind::Table | Kind::ForeignTable => 5,
+        Kind::Column => 6,
+        Kind::Function | Kind::Procedure | Kind::Aggregate => 7,
+        Kind::Cast | Kind::Operator | Kind::OperatorClass => 8,
+        Kind::TextSearchConfiguration | Kind::TextSearchDictionary => 8,
+        Kind::View | Kind::MaterializedView => 9,
+        Kind::Constraint => 10,
+        Kind::Index | Kind::Statistics => 11,
+        Kind::Trigger | Kind::Rule | Kind::Policy | Kind::EventTrigger | Kind::Publication => 12,
+        Kind::Comment => 13,
+        // What is revoked on a table is revoked on its columns.
+        Kind::Privileges if key.identity.starts_with("column ") => 15,
+        Kind::Privileges => 14,
+        Kind::DefaultPrivileges => 16,
+    }
+}
+
+struct Writer<'w, 'c> {
+    changes: &'w Changes<'c>,
+    plan: Plan,
+    late: Vec<Step>,
+}
+
+impl Writer<'_, '_> {
+    /// Creates or alters an object.
+    fn build(&mut self, key: &Key) {
+        let context = &self.changes.context;
+        let Some(object) = context.to.get(key) else { return };
+        if context.is_created(key) {
+            self.push(key, Action::Create, Phase::Build, kinds::create(object, context));
+        } else if let Some(statements) = self.changes.altered.get(key) {
+            let undefaulted = self.changes.undefaulted.contains(key) && !self.changes.retyped.contains(key);
+            let again = undefaulted.then(|| kinds::column::alter_undefaulted(key, context)).flatten();
+            let statements = again.unwrap_or_else(|| statements.clone());
+            let usual = statements.into_iter().filter(|statement| statement.place != Place::Early);
+            self.push(key, Action::Alter, Phase::Build, Some(usual.collect()));
+        } else {
+            self.push(key, Action::Alter, Phase::Build, kinds::column::set_default(object));
+        }
+    }
+
+    fn drop(&mut self, key: &Key, phase: Phase) {
+        let context = &self.changes.context;
+        if context.replaced_types.contains(key) {
+            let sql = kinds::types::rename_away(key);
+            return self.push(key, Action::Alter, phase, Some(vec![sql.into()]));
+        }
+        let statements = context.from.get(key).and_then(|object| kinds::drop(object, context));
+        self.push(key, Action::Drop, phase, statements);
+    }
+
+    /// Bodies of functions that are texts may name objects that are created later.
+    fn unchecked_bodies(&mut self) {
+        let context = &self.changes.context;
+        let routines = context.created.iter().chain(self.changes.altered.keys());
+        let routine =
+            routines.filter(|key| matches!(key.kind, Kind::Function | Kind::Procedure)).find(|key| {
+                let text = context.to.get(key).map_or("", |object| object.definition());
+                text.contains("\nAS $")
+            });
+        if let Some(key) = routine.filter(|_| context.created.len() > 1) {
+            let sql = "SET LOCAL check_function_bodies = off".to_owned();
+            self.push(&key.clone(), Action::Create, Phase::Build, Some(vec![sql.into()]));
+        }
+    }
+
+    fn push(&mut self, key: &Key, action: Action, phase: Phase, statements: Statements) {
+        let Some(statements) = statements else {
+            let (kind, identity) = (key.kind, key.identity.clone());
+            return self.plan.unwritten.push(Unwritten { kind, identity, action });
+        };
+        let loses = match key.kind {
+            Kind::Table | Kind::Column if action == Action::Drop => {
+                vec![format!("{} {}", key.kind, key.identity)]
+            }
+            _ => Vec::new(),
+        };
+        for Statement { sql, place, commits } in statements {
+            let (kind, identity, loses) = (key.kind, key.identity.clone(), loses.clone());
+            let step = Step { sql, kind, identity, action, phase, loses, commits };
+            if place == Place::Late { self.late.push(step) } else { self.plan.steps.push(step) }
+        }
+    }
+}
