@@ -15,6 +15,14 @@ pub(super) fn is_rust(path: &str) -> bool {
     path.ends_with(".rs")
 }
 
+/// Returns true for Rust code that is no migration, whatever its name: it has no function `up`, and none of refinery's.
+pub(super) fn is_helper(file: &SourceFile) -> bool {
+    let source = std::str::from_utf8(&file.bytes).ok().and_then(|text| RustSource::read(text).ok());
+    let has =
+        |source: &RustSource<'_>| ["up", "migration"].iter().any(|name| source.function(name).is_some());
+    is_rust(&file.path) && source.is_some_and(|source| !has(&source))
+}
+
 impl Scripts<'_> {
     /// Reads a file of Rust code; `None` if it has a problem.
     pub(super) fn read_code(&mut self, file: &SourceFile) -> Option<(Code, Checksum)> {

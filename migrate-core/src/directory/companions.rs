@@ -24,8 +24,11 @@ pub(super) fn take_from(files: &mut Vec<SourceFile>) -> Companions {
     let mut take = |folder: &str| {
         let prefixes = [format!("{folder}/"), format!("{BESIDE}{folder}/")];
         let [inside, beside] = prefixes.map(|prefix| extract(files, &prefix));
-        // A folder without any SQL belongs to something else. In the directory, the layout decides about it.
-        match (holds_sql(&inside), holds_sql(&beside)) {
+        // A folder without any SQL belongs to something else. In the directory, the layout decides about it, and about one of
+        // migrations.
+        let holds_companions = holds_sql(&inside) && !holds_only_migrations(&inside);
+        let may_hold_sql = holds_sql(&beside) || beside.iter().any(|file| file.unread.is_some());
+        match (holds_companions, may_hold_sql) {
             (true, _) => inside,
             (false, holds_beside) => {
                 files.extend(inside);
@@ -46,7 +49,16 @@ fn extract(files: &mut Vec<SourceFile>, prefix: &str) -> Vec<SourceFile> {
 }
 
 fn holds_sql(files: &[SourceFile]) -> bool {
-    files.iter().any(|file| location(&file.path).is_sql() && !location(&file.path).is_known())
+    sql_files(files).next().is_some()
+}
+
+/// Returns true for a folder of a tree that is searched at every depth: all of its scripts are named like migrations.
+fn holds_only_migrations(files: &[SourceFile]) -> bool {
+    sql_files(files).all(|file| is_named_like_migration(location(&file.path).file))
+}
+
+fn sql_files(files: &[SourceFile]) -> impl Iterator<Item = &SourceFile> {
+    files.iter().filter(|file| location(&file.path).is_sql() && !location(&file.path).is_known())
 }
 
 /// The location of a file, without what leads out of the directory.
@@ -92,40 +104,66 @@ impl CompanionReader<'_> {
         let mut read: Vec<CompanionFile> = Vec::new();
         let is_ours = |file: &SourceFile| !location(&file.path).is_known() && !is_anothers(&file.path, role);
         for file in files.into_iter().filter(is_ours) {
-            if let Some(kind) = fault_of_name(&file.path, role) {
-                self.problems.push(Problem::of_file(file.path, kind));
-                continue;
+            let (path, is_readable) = (file.path.clone(), file.unread.is_none());
+            let mut problems = Problems::default();
+            match self.read_one(file, role, &read, &mut problems) {
+                Some(file) => read.push(file),
+                // Migrations do without it: the calls that use it refuse it.
+                None if path.starts_with(BESIDE) => {
+                    read.push(CompanionFile::faulty(path, problems.sorted(), is_readable));
+                }
+                None => problems.into_iter().for_each(|problem| self.problems.push(problem)),
             }
-            let same = read.iter().find(|other| other.path().to_lowercase() == file.path.to_lowercase());
-            if let Some(other) = same {
-                let kind = ProblemKind::SameButForCase { other: other.path().to_owned() };
-                self.problems.push(Problem::of_file(file.path, kind));
-                continue;
-            }
-            let script = self.script(file, role);
-            read.extend(
-                script.map(|script| CompanionFile::new(script.path().to_owned(), script.text().to_owned())),
-            );
         }
         read
     }
 
-    fn script(&mut self, file: SourceFile, role: Role) -> Option<Script> {
+    /// Reads one file; `None` if it has a problem.
+    fn read_one(
+        &self,
+        file: SourceFile,
+        role: Role,
+        read: &[CompanionFile],
+        problems: &mut Problems,
+    ) -> Option<CompanionFile> {
+        let same = || read.iter().find(|other| other.path().to_lowercase() == file.path.to_lowercase());
+        let fault = match &file.unread {
+            Some(reason) => {
+                let fault = CompanionFault::Unreadable { reason: reason.clone() };
+                Some(ProblemKind::Companion { fault })
+            }
+            None => fault_of_name(&file.path, role)
+                .or_else(|| Some(ProblemKind::SameButForCase { other: same()?.path().to_owned() })),
+        };
+        if let Some(kind) = fault {
+            problems.push(Problem::of_file(file.path, kind));
+            return None;
+        }
+        let script = self.script(file, role, problems)?;
+        Some(CompanionFile::new(script.path().to_owned(), script.text().to_owned()))
+    }
+
+    fn script(&self, file: SourceFile, role: Role, problems: &mut Problems) -> Option<Script> {
         let mut notes = Vec::new();
         let mut scripts = Scripts {
             rules: &PLAIN,
             placeholders: self.placeholders,
             leaves_out_unwritten: false,
-            problems: self.problems,
+            problems,
             notes: &mut notes,
         };
         let script = scripts.read(file, role, None)?;
         let conditions = script.options().condition.clone().unwrap_or_default();
-        self.check_versions(&script, &conditions).then_some(script)
+        self.check_versions(&script, &conditions, problems).then_some(script)
     }
 
     /// Reports a condition on a version that the set does not have.
-    fn check_versions(&mut self, script: &Script, conditions: &AssertionOptions) -> bool {
+    fn check_versions(
+        &self,
+        script: &Script,
+        conditions: &AssertionOptions,
+        problems: &mut Problems,
+    ) -> bool {
         let given = [(OptionName::Since, &conditions.since), (OptionName::Until, &conditions.until)];
         let unknown = given.into_iter().filter_map(|(option, version)| Some((option, version.as_ref()?)));
         let unknown: Vec<_> = unknown.filter(|(_, version)| !(self.has_version)(version)).collect();
@@ -134,7 +172,7 @@ impl CompanionReader<'_> {
             let fault = CompanionFault::UnknownVersion { option: option.text(), version: (*version).clone() };
             let kind = ProblemKind::Companion { fault };
             let path = script.path().to_owned();
-            self.problems.push(Problem { path, line: at.line, column: at.column, kind });
+            problems.push(Problem { path, line: at.line, column: at.column, kind });
         }
         unknown.is_empty()
     }
@@ -144,7 +182,9 @@ impl CompanionReader<'_> {
 /// a table of them.
 fn is_anothers(path: &str, role: Role) -> bool {
     let below = below(path);
-    path.starts_with(BESIDE) && (is_deep(below, role) || !FileLocation::of(below).is_sql())
+    path.starts_with(BESIDE)
+        && !below.is_empty()
+        && (is_deep(below, role) || !FileLocation::of(below).is_sql())
 }
 
 fn is_deep(below: &str, role: Role) -> bool {

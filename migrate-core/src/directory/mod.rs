@@ -39,8 +39,8 @@
 //!   callback), a folder without its up script.
 //! - In a directory without migrations, every file is a problem.
 //!
-//! Folders `assertions` and `seeds` with SQL, in the directory or beside it, hold no migrations in any layout:
-//! see [`crate::set::companion`].
+//! Folders `assertions` and `seeds` with SQL, in the directory or beside it, hold no migrations in any layout, unless all of
+//! their files are named like Flyway's: see [`crate::set::companion`].
 //!
 //! A directory without migrations gives an empty set if a known file shows that the directory is intended (a
 //! `.gitkeep`, which a new project needs anyway to commit it). A directory without any known file is most
@@ -58,7 +58,8 @@
 //! An up script may be Rust code instead: `0042_slugs.rs` where scripts are numbered, `V42__slugs.rs` with Flyway's names,
 //! `up.rs` in diesel's folders, `migration.rs` in Prisma's. The file has `pub async fn up`, and may have `down` and `verify`; the
 //! down and the verify script may be SQL files beside it. Options stand in comments at its top, `// migrate: transaction=none`.
-//! Its checksum covers its tokens, without comments and formatting. A file `mod.rs` is no migration.
+//! Its checksum covers its tokens, without comments and formatting. A file `mod.rs` is no migration, and neither is a numbered
+//! one without a function `up`, which is noted.
 //!
 //! A file of refinery's with a function `migration`, which returns SQL, is a [problem](crate::ProblemKind::OtherTool).
 //!
@@ -186,6 +187,8 @@ pub enum NoteKind {
     Subfolder,
     /// Its name is not a migration's.
     NotAMigration,
+    /// It is Rust code without a function `up`.
+    CodeWithoutUp,
     /// It holds another tool's settings, such as `tern.conf`.
     ToolSettings,
     /// It is a script that consists of comments; it is applied and does nothing.
@@ -227,6 +230,7 @@ impl fmt::Display for NoteKind {
             NoteKind::InMigrationFolder => "not applied: it is not named like a script",
             NoteKind::Subfolder => "not applied: it is in a subfolder, which this layout does not have",
             NoteKind::NotAMigration => "not applied: it is not named like a migration",
+            NoteKind::CodeWithoutUp => "not applied: it is Rust code without a function `up`",
             NoteKind::ToolSettings => "another tool's settings, which are ignored",
             NoteKind::OnlyComments => "does nothing: it contains only comments",
             NoteKind::Empty => "does nothing: it is empty",

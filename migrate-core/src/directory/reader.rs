@@ -1,6 +1,6 @@
 //! The reader: turns the files of a directory into migrations by the rules of its layout.
 
-use super::code::is_rust;
+use super::code::{is_helper, is_rust};
 use super::companions::{self, CompanionReader, Companions, ReadCompanions};
 use super::layouts::rules::{FileKind, Rules, Stray};
 use super::place::FileLocation;
@@ -157,7 +157,7 @@ impl Reader<'_> {
             ));
             return;
         }
-        match (self.rules.classify)(place) {
+        match kind_of(self.rules, &file) {
             FileKind::Script(version, name, role) => {
                 if let Some(folder) = folder.as_ref().and_then(|folder| self.folders.get_mut(folder)) {
                     folder.has_script = true;
@@ -371,14 +371,27 @@ impl Draft {
     }
 }
 
+/// Classifies a file. Where files begin with a number, code without a function `up` may have the name of a migration.
+fn kind_of(rules: &Rules, file: &SourceFile) -> FileKind {
+    match (rules.classify)(FileLocation::of(&file.path)) {
+        FileKind::Script(..) if is_numbered(rules.layout) && is_helper(file) => {
+            Stray::ignored(NoteKind::CodeWithoutUp, ProblemKind::Code(CodeFault::NoUp))
+        }
+        kind => kind,
+    }
+}
+
+fn is_numbered(layout: Layout) -> bool {
+    matches!(layout, Layout::Flat | Layout::Goose | Layout::Dbmate | Layout::Tern)
+}
+
 /// The files that belong to migrations: scripts, their settings, and in layouts with a folder for each migration
 /// all files in it.
 fn migration_files(rules: &Rules, files: &[SourceFile]) -> Vec<MigrationFile> {
-    let kind = |path: &str| {
-        let place = FileLocation::of(path);
-        if place.is_known() { FileKind::Nothing } else { (rules.classify)(place) }
+    let kind = |file: &SourceFile| {
+        if FileLocation::of(&file.path).is_known() { FileKind::Nothing } else { kind_of(rules, file) }
     };
-    let script = |path: &str| match kind(path) {
+    let script = |path: &str| match kind(files.iter().find(|file| file.path == path)?) {
         FileKind::Script(version, _, role) => Some((version, role)),
         _ => None,
     };
@@ -387,7 +400,7 @@ fn migration_files(rules: &Rules, files: &[SourceFile]) -> Vec<MigrationFile> {
     let folders: BTreeMap<String, Version> =
         files.iter().filter_map(|file| Some((folder(&file.path)?, script(&file.path)?.0))).collect();
     let of_migration = |file: &SourceFile| {
-        let (version, role) = match kind(&file.path) {
+        let (version, role) = match kind(file) {
             FileKind::Script(version, _, role) => (version, Some(role)),
             FileKind::MetadataOf(of) => (script(&of)?.0, None),
             _ => (folders.get(&folder(&file.path)?)?.clone(), None),

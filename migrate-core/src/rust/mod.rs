@@ -3,6 +3,7 @@
 //! `migrate!` and a folder that is read at run time use this one lexer, so that both give a file the same checksum. It follows
 //! the [reference](https://doc.rust-lang.org/reference/tokens.html); a test of `migrate-macros` compares it with `proc_macro2`.
 
+mod canonical;
 mod lexer;
 mod source;
 

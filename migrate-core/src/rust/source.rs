@@ -1,5 +1,6 @@
 //! A source file: its tokens without comments and formatting, and the functions at its top.
 
+use super::canonical::canonical;
 use super::lexer::{RustFault, RustToken, RustTokenKind, rust_tokens};
 use std::ops::Range;
 
@@ -52,41 +53,9 @@ impl<'t> RustSource<'t> {
         self.tokens[self.code[place]].kind
     }
 
-    /// The tokens that count, one a line: none is a comment, or a comma that formatting adds and removes.
+    /// The tokens that count, one a line: see [`canonical`](super::canonical).
     pub(crate) fn canonical(&self) -> String {
-        let mut canonical = String::new();
-        for place in (0..self.code.len()).filter(|place| !self.is_optional_comma(*place)) {
-            canonical.push_str(self.word(place));
-            canonical.push('\n');
-        }
-        canonical
-    }
-
-    /// True for a comma before a closing bracket. In `(a,)` it makes a tuple, and stays.
-    fn is_optional_comma(&self, place: usize) -> bool {
-        let is_last = self.word(place) == "," && place + 1 < self.code.len();
-        if !is_last || self.kind(place + 1) != RustTokenKind::Close {
-            return false;
-        }
-        self.word(place + 1) != ")" || !self.makes_tuple(place)
-    }
-
-    /// True if the comma at the end of a group in round brackets is its only one, and the group is no list of arguments.
-    fn makes_tuple(&self, comma: usize) -> bool {
-        let mut depth = 0_u32;
-        for place in (0..comma).rev() {
-            match self.kind(place) {
-                RustTokenKind::Close => depth += 1,
-                RustTokenKind::Open if depth > 0 => depth -= 1,
-                RustTokenKind::Open => {
-                    let before = place.checked_sub(1).map(|before| (self.kind(before), self.word(before)));
-                    return !matches!(before, Some((kind, word)) if is_callee(kind, word));
-                }
-                _ if depth == 0 && self.word(place) == "," => return false,
-                _ => {}
-            }
-        }
-        false
+        canonical((0..self.code.len()).map(|place| (self.kind(place), self.word(place))))
     }
 
     /// The function of a name at the top of the file.
@@ -126,51 +95,9 @@ impl<'t> RustSource<'t> {
     }
 }
 
-/// True if round brackets behind a token hold arguments.
-fn is_callee(kind: RustTokenKind, word: &str) -> bool {
-    const KEYWORDS: [&str; 12] =
-        ["as", "break", "else", "if", "in", "let", "match", "move", "mut", "ref", "return", "while"];
-    match kind {
-        RustTokenKind::Word => !KEYWORDS.contains(&word),
-        RustTokenKind::Close => true,
-        _ => matches!(word, ">" | "!" | "?"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn canonical(text: &str) -> String {
-        RustSource::read(text).map_err(|(at, fault)| format!("{at}: {fault}")).unwrap().canonical()
-    }
-
-    #[test]
-    fn comments_and_formatting_do_not_count() {
-        let short = "pub async fn up(c: &mut Context<'_>) -> Result<()> { f(a, b); Ok(()) }";
-        let long = "//! What it does.\n\n/// More.\npub async fn up(\n    c: &mut Context<'_>, // why\n) -> Result<()> {\n    \
-                    f(\n        a,\n        /* b */ b,\n    );\n    Ok(())\n}\n";
-        assert_eq!(canonical(short), canonical(long));
-        assert_eq!(canonical("f(a,)"), canonical("f(a)"));
-        assert_eq!(canonical("v![a, b,]"), canonical("v![a,b]"));
-        assert_eq!(canonical("S { a: (b, c,), }"), canonical("S { a: (b, c) }"));
-    }
-
-    #[test]
-    fn what_changes_the_meaning_counts() {
-        for (before, after) in [
-            ("f(1)", "f(2)"),
-            ("\"a b\"", "\"a  b\""),
-            ("return (a,)", "return (a)"),
-            ("let x = (a,);", "let x = (a);"),
-            ("a && b", "a & &b"),
-            ("a b", "ab"),
-            ("'a", "a"),
-            ("\"// a\"", "\"// b\""),
-        ] {
-            assert_ne!(canonical(before), canonical(after), "{before}");
-        }
-    }
 
     #[test]
     fn functions_are_found_at_the_top_and_nowhere_else() {

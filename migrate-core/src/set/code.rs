@@ -5,7 +5,7 @@
 
 use crate::set::checksum::Checksum;
 use crate::set::migration::{Migration, Payload};
-use crate::set::options::{Options, Replaces};
+use crate::set::options::Options;
 use crate::set::script::Script;
 use crate::set::version::Version;
 use crate::sql::TransactionMode;
@@ -157,12 +157,11 @@ impl Migration for CodeMigration {
     }
 
     fn replaces(&self) -> Option<RangeInclusive<Version>> {
-        self.code.options.replaces.as_ref().map(|replaces: &Replaces| replaces.range(&self.version))
+        self.code.options.replaced_by(&self.version)
     }
 
     fn after(&self) -> Option<Version> {
-        let version = self.code.options.after.as_ref()?;
-        Some(Version::new(version.clone(), self.version.order()))
+        self.code.options.awaited_by(&self.version)
     }
 
     fn up(&self) -> Payload<'_> {

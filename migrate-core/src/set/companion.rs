@@ -11,8 +11,11 @@
 //! | `seeds/<environment>/<name>.sql` | a seed, run in one environment |
 //! | `seed.sql` beside the migration directory | a seed, run first in every environment |
 //!
-//! A folder with one of these names that holds no `.sql` file belongs to something else, and is left alone.
-//! In one that does, every other file is a problem, except for hidden files and documentation.
+//! A folder with one of these names that holds no `.sql` file belongs to something else, and is left alone; so does one in the
+//! migration directory whose files are all named like migrations, `V2__users.sql`. In one that holds others, every other file is a
+//! problem, except for hidden files and documentation. Beside the directory, what is no `.sql` file is another tool's.
+//!
+//! A file beside the directory that has a fault keeps no migration from running: the calls that use it refuse it.
 //!
 //! `migrate!` embeds the texts as they are; they were checked when they were read, and are parsed again when
 //! they are asked for, so that a boot parses none.
@@ -20,6 +23,7 @@
 use crate::set::Role;
 use crate::set::options::AssertionOptions;
 use crate::set::placeholder;
+use crate::set::problem::Problems;
 use crate::set::script::Script;
 use std::borrow::Cow;
 use std::fmt;
@@ -36,22 +40,68 @@ pub const SEED_FILE: &str = "seed.sql";
 /// The beginning of a path that is beside the migration directory, and not in it.
 pub const BESIDE: &str = "../";
 
+/// The name of the seed in that file: no file in the folder of the seeds has it.
+const SEED_FILE_NAME: &str = "../seed.sql";
+
 /// A file with an assertion or a seed: its path and its text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CompanionFile {
     path: Cow<'static, str>,
+    /// The text; of a file with faults, their text.
     text: Cow<'static, str>,
+    state: CompanionState,
+}
+
+/// The use that can be made of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CompanionState {
+    Usable,
+    Faulty,
+    Unreadable,
 }
 
 impl CompanionFile {
     /// Creates the file that `migrate!` embeds.
     #[doc(hidden)]
     pub const fn from_static(path: &'static str, text: &'static str) -> CompanionFile {
-        CompanionFile { path: Cow::Borrowed(path), text: Cow::Borrowed(text) }
+        CompanionFile { path: Cow::Borrowed(path), text: Cow::Borrowed(text), state: CompanionState::Usable }
+    }
+
+    /// Creates a file with faults that `migrate!` embeds.
+    #[doc(hidden)]
+    pub const fn faulty_from_static(path: &'static str, faults: &'static str) -> CompanionFile {
+        CompanionFile {
+            path: Cow::Borrowed(path),
+            text: Cow::Borrowed(faults),
+            state: CompanionState::Faulty,
+        }
     }
 
     pub(crate) fn new(path: String, text: String) -> CompanionFile {
-        CompanionFile { path: Cow::Owned(path), text: Cow::Owned(text) }
+        CompanionFile { path: Cow::Owned(path), text: Cow::Owned(text), state: CompanionState::Usable }
+    }
+
+    /// A file beside the directory that can't be used.
+    pub(crate) fn faulty(path: String, problems: Problems, is_readable: bool) -> CompanionFile {
+        let shown = problems.into_iter().map(|mut problem| {
+            problem.path = problem.path.strip_prefix(BESIDE).unwrap_or(&problem.path).to_owned();
+            problem.to_string()
+        });
+        let text = shown.collect::<Vec<_>>().join("\n");
+        let state = if is_readable { CompanionState::Faulty } else { CompanionState::Unreadable };
+        CompanionFile { path: Cow::Owned(path), text: Cow::Owned(text), state }
+    }
+
+    /// The text of its faults, if it has any.
+    #[doc(hidden)]
+    pub fn faults(&self) -> Option<&str> {
+        (self.state != CompanionState::Usable).then_some(&*self.text)
+    }
+
+    /// True if its bytes can be read.
+    #[doc(hidden)]
+    pub fn is_readable(&self) -> bool {
+        self.state != CompanionState::Unreadable
     }
 
     /// The path relative to the migration directory; it begins with `../` if the file is beside it.
@@ -82,6 +132,32 @@ impl fmt::Debug for CompanionFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("CompanionFile").field(&self.path).finish()
     }
+}
+
+/// Assertions or seeds beside the migrations that have faults, so that no call uses any of their kind.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", crate::clean!("{}:\n{}", heading(*role, problems.len()), problems.join("\n")))]
+#[non_exhaustive]
+pub struct UnusableCompanions {
+    /// Assertions, or seeds.
+    pub role: Role,
+    /// The problems of each file: the place, the problem, and the fix.
+    pub problems: Vec<String>,
+}
+
+crate::debug_as_display!(UnusableCompanions);
+
+impl UnusableCompanions {
+    /// The error about the files of a role that have faults.
+    pub(crate) fn of(files: &[CompanionFile], role: Role) -> Result<(), UnusableCompanions> {
+        let problems: Vec<String> =
+            files.iter().filter_map(|file| file.faults().map(str::to_owned)).collect();
+        if problems.is_empty() { Ok(()) } else { Err(UnusableCompanions { role, problems }) }
+    }
+}
+
+fn heading(role: Role, count: usize) -> String {
+    if count == 1 { format!("1 {role} can't be used") } else { format!("{count} {role}s can't be used") }
 }
 
 /// A truth about the database: queries that return no row, or a single true.
@@ -138,15 +214,16 @@ impl Seed {
         Seed { script }
     }
 
-    /// The name: `users.sql`, or `development/users.sql` for a seed of one environment.
+    /// The name: `users.sql`, `development/users.sql` for a seed of one environment, or `../seed.sql` for the file beside the
+    /// directory.
     pub fn name(&self) -> &str {
         let path = self.script.path();
-        path.strip_prefix(SEEDS).and_then(|path| path.strip_prefix('/')).unwrap_or(path)
+        path.strip_prefix(SEEDS).and_then(|path| path.strip_prefix('/')).unwrap_or(SEED_FILE_NAME)
     }
 
     /// The environment; `None` for a seed that runs in every one.
     pub fn environment(&self) -> Option<&str> {
-        self.name().split_once('/').map(|(environment, _)| environment)
+        self.name().split_once('/').map(|(environment, _)| environment).filter(|name| *name != "..")
     }
 
     /// Its text and its statements. The path is relative to the folder with `seeds`.

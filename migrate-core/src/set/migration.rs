@@ -237,12 +237,11 @@ impl Migration for SqlMigration {
     }
 
     fn replaces(&self) -> Option<RangeInclusive<Version>> {
-        self.up.options().replaces.as_ref().map(|replaces| replaces.range(&self.version))
+        self.up.options().replaced_by(&self.version)
     }
 
     fn after(&self) -> Option<Version> {
-        let version = self.up.options().after.as_ref()?;
-        Some(Version::new(version.clone(), self.version.order()))
+        self.up.options().awaited_by(&self.version)
     }
 
     fn up(&self) -> Payload<'_> {

@@ -22,7 +22,7 @@ pub use approval::{Approval, ScriptApproval};
 pub use layout::Layout;
 pub use role::Role;
 
-use crate::set::companion::{Assertion, CompanionFile, Seed};
+use crate::set::companion::{Assertion, CompanionFile, Seed, UnusableCompanions};
 use crate::set::digest::DigestChain;
 use crate::set::embedded::{Embedded, LazyMigration, Literals};
 use crate::set::filled::{Base, Filled};
@@ -195,13 +195,31 @@ impl Set {
     /// The [assertions](crate::set::companion) beside the migrations, in the order of their names, with the
     /// values of the placeholders.
     pub fn assertions(&self) -> impl Iterator<Item = Assertion> {
-        self.assertions.iter().map(|file| Assertion::new(self.companion(file, Role::Assertion)))
+        usable(&self.assertions).map(|file| Assertion::new(self.companion(file, Role::Assertion)))
     }
 
     /// The [seeds](crate::set::companion) beside the migrations, in the order in which they run, with the
     /// values of the placeholders.
     pub fn seeds(&self) -> impl Iterator<Item = Seed> {
-        self.seeds.iter().map(|file| Seed::new(self.companion(file, Role::Seed)))
+        usable(&self.seeds).map(|file| Seed::new(self.companion(file, Role::Seed)))
+    }
+
+    /// Checks that no assertion beside the migrations has a fault.
+    ///
+    /// # Errors
+    ///
+    /// All that have one.
+    pub fn check_assertions(&self) -> Result<(), UnusableCompanions> {
+        UnusableCompanions::of(&self.assertions, Role::Assertion)
+    }
+
+    /// Checks that no seed beside the migrations has a fault.
+    ///
+    /// # Errors
+    ///
+    /// All that have one.
+    pub fn check_seeds(&self) -> Result<(), UnusableCompanions> {
+        UnusableCompanions::of(&self.seeds, Role::Seed)
     }
 
     /// The paths of the assertions and seeds, relative to the folder above the migrations' folder or to that
@@ -372,6 +390,11 @@ impl Set {
     pub fn folder(&self) -> Option<&str> {
         self.folder.as_deref().filter(|folder| !folder.is_empty())
     }
+}
+
+/// The files without a fault.
+fn usable(files: &[CompanionFile]) -> impl Iterator<Item = &CompanionFile> {
+    files.iter().filter(|file| file.faults().is_none())
 }
 
 impl Members {

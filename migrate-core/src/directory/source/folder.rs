@@ -126,7 +126,7 @@ pub fn collect(folder: &Path) -> Result<Vec<SourceFile>, FolderError> {
     if directory::has_depth(files.iter().map(|file| file.path.as_str())) {
         files = deepened(folder, files)?;
     }
-    beside(folder, &mut files)?;
+    beside(folder, &mut files);
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
 }
@@ -150,20 +150,34 @@ fn below(name: &str, path: &Path, depth: usize, files: &mut Vec<SourceFile>) -> 
     Ok(())
 }
 
-/// Adds the assertions and seeds beside a folder, with paths that begin with `../`.
-fn beside(folder: &Path, files: &mut Vec<SourceFile>) -> Result<(), FolderError> {
+/// Adds the assertions and seeds beside a folder, with paths that begin with `../`. Migrations do without them, so one that
+/// can't be read is listed with the reason.
+fn beside(folder: &Path, files: &mut Vec<SourceFile>) {
     for (name, depth) in [(ASSERTIONS, 0), (SEEDS, 1)] {
-        let path = place(folder, &format!("{BESIDE}{name}"));
+        let name = format!("{BESIDE}{name}");
+        let path = place(folder, &name);
         if path.is_dir() {
-            below(&format!("{BESIDE}{name}"), &path, depth, files)?;
+            let mut found = Vec::new();
+            match below(&name, &path, depth, &mut found) {
+                Ok(()) => files.extend(found),
+                Err(error) => files.push(SourceFile::unreadable(&format!("{name}/"), reason(&error))),
+            }
         }
     }
     let seed = format!("{BESIDE}{SEED_FILE}");
     let path = place(folder, &seed);
     if path.is_file() {
-        files.push(file(seed, &path)?);
+        let read = file(seed.clone(), &path);
+        files.push(read.unwrap_or_else(|error| SourceFile::unreadable(&seed, reason(&error))));
     }
-    Ok(())
+}
+
+/// The reason why a file is not known, without the file that a problem begins with.
+fn reason(error: &FolderError) -> String {
+    match error {
+        FolderError::Io { path, source } => format!("`{}`: {source}", path.display()),
+        error => error.to_string(),
+    }
 }
 
 /// The path of a file that [`collect`] lists for a folder: in it, or beside it.

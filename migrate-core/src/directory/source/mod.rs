@@ -18,16 +18,23 @@ pub struct SourceFile {
     pub path: String,
     /// The contents. Empty for files that no layout reads.
     pub bytes: Cow<'static, [u8]>,
+    /// The reason why the contents are not known.
+    pub(crate) unread: Option<String>,
 }
 
 impl SourceFile {
     /// Creates a file.
     pub fn new(path: impl Into<String>, bytes: impl Into<Cow<'static, [u8]>>) -> SourceFile {
-        SourceFile { path: path.into(), bytes: bytes.into() }
+        SourceFile { path: path.into(), bytes: bytes.into(), unread: None }
     }
 
     /// Creates a folder that is empty or was not searched.
     fn folder(path: &str) -> SourceFile {
-        SourceFile { path: format!("{path}/"), bytes: Cow::Borrowed(&[]) }
+        SourceFile::new(format!("{path}/"), &[][..])
+    }
+
+    /// Creates a file or a folder that can't be read.
+    fn unreadable(path: &str, reason: String) -> SourceFile {
+        SourceFile { unread: Some(reason), ..SourceFile::new(path, &[][..]) }
     }
 }

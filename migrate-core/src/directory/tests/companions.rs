@@ -3,6 +3,7 @@
 use super::*;
 use crate::set::Set;
 use crate::set::placeholder::Values;
+use crate::set::problem::{Problem, ProblemKind, Problems};
 
 fn set(files: Files<'_>) -> Set {
     directory(files).into()
@@ -38,6 +39,67 @@ fn another_tools_files_in_a_folder_beside_the_directory_are_left_alone() {
         ("../seeds/dev/csv/a.sql", "{"),
     ];
     assert_eq!(seeds(&set(&files)), ["users.sql"]);
+}
+
+/// Flyway and refinery search every folder; they have no other meaning for these names.
+#[test]
+fn a_folder_of_migrations_is_one_whatever_its_name() {
+    for folder in ["seeds", "assertions", "seeds/2026"] {
+        let path = format!("{folder}/V2__b.sql");
+        let files = [("V1__a.sql", UP), (path.as_str(), UP)];
+        let directory = directory(&files);
+        let names: Vec<&str> = directory.migrations.iter().map(Migration::name).collect();
+        assert_eq!(names, ["V1__a", "V2__b"], "{folder}");
+        assert!(directory.assertions.is_empty() && directory.seeds.is_empty(), "{folder}");
+    }
+    let problems = problems(&[("V1__a.sql", UP), ("seeds/V2__b.sql", UP), ("seeds/users.sql", UP)]);
+    assert!(
+        problems.len() == 1 && problems[0].starts_with("seeds/V2__b.sql:1:1: named like"),
+        "{problems:?}"
+    );
+}
+
+#[test]
+fn a_fault_beside_the_directory_is_left_to_the_calls_that_use_the_file() {
+    let mut files = sources(&[
+        ("0001_a.sql", UP),
+        ("../assertions/update.sql", "UPDATE t SET a = 1;"),
+        ("../assertions/true.sql", TRUE),
+        ("../seed.sql", "INSERT INTO t VALUES (1);\nCOMMIT;"),
+        ("../seeds/copy.sql", "COPY t FROM stdin;\n1\n\\.\n"),
+        ("../seeds/users.sql", UP),
+    ]);
+    files.push(SourceFile::new("../seeds/latin.sql", b"SELECT '\xe9';".to_vec()));
+    let set: Set = read(files).unwrap().into();
+    assert_eq!((set.len(), set.assertions().count(), seeds(&set)), (1, 1, vec!["users.sql".to_owned()]));
+    let [assertions, seeds] =
+        [set.check_assertions(), set.check_seeds()].map(|check| check.unwrap_err().to_string());
+    assert!(
+        assertions.starts_with("1 assertion can't be used:\nassertions/update.sql:1:1: `UPDATE t"),
+        "{assertions}"
+    );
+    for expected in [
+        "seed.sql:2:1: COMMIT is not allowed",
+        "seeds/copy.sql:1:1: ",
+        "seeds/latin.sql:1:9: the file is not valid",
+    ] {
+        assert!(seeds.contains(expected), "{expected} in {seeds}");
+    }
+    let problems = problems(&[("0001_a.sql", UP), ("seeds/commit.sql", "COMMIT;")]);
+    assert_eq!(problems.len(), 1, "in the directory it is a problem: {problems:?}");
+}
+
+#[test]
+fn each_seed_has_a_name_of_its_own() {
+    let set = set(&[
+        ("0001_a.sql", UP),
+        ("../seed.sql", UP),
+        ("../seeds/seed.sql", UP),
+        ("../seeds/seeds/seed.sql", UP),
+    ]);
+    assert_eq!(seeds(&set), ["../seed.sql", "seed.sql", "seeds/seed.sql"]);
+    let environments: Vec<bool> = set.seeds().map(|seed| seed.environment().is_some()).collect();
+    assert_eq!(environments, [false, false, true]);
 }
 
 #[test]
@@ -95,7 +157,7 @@ fn seeds_run_in_the_order_of_their_names_and_those_of_an_environment_last() {
         ("../seed.sql", UP),
         ("../seeds/development/c.sql", UP),
     ]);
-    assert_eq!(seeds(&set), ["seed.sql", "a.sql", "b.sql", "a_test/0.sql", "development/c.sql"]);
+    assert_eq!(seeds(&set), ["../seed.sql", "a.sql", "b.sql", "a_test/0.sql", "development/c.sql"]);
     let environments: Vec<Option<String>> =
         set.seeds().map(|seed| seed.environment().map(str::to_owned)).collect();
     let named = |name: &str| Some(name.to_owned());
@@ -139,14 +201,14 @@ fn placeholders_have_their_values_in_assertions_and_seeds() {
 
 #[test]
 fn a_file_beside_a_directory_is_shown_beside_it() {
-    let files = || sources(&[("0001_a.sql", UP), ("../seeds/a.sql", "SELECT '")]);
     for (folder, shown) in [
-        ("db/migrations", "db/seeds/a.sql:1:8: "),
-        ("migrations", "seeds/a.sql:1:8: "),
-        ("/srv/migrations/", "/srv/seeds/a.sql:1:8: "),
-        ("..", "../../seeds/a.sql:1:8: "),
+        ("db/migrations", "db/seeds/a.sql:1:1: "),
+        ("migrations", "seeds/a.sql:1:1: "),
+        ("/srv/migrations/", "/srv/seeds/a.sql:1:1: "),
+        ("..", "../../seeds/a.sql:1:1: "),
     ] {
-        let problems = super::read(files()).unwrap_err().under(folder);
+        let problem = Problem::of_file("../seeds/a.sql", ProblemKind::Empty);
+        let problems = Problems::of([problem]).under(folder);
         assert!(problems.to_string().starts_with(shown), "{problems}");
     }
 }

@@ -271,6 +271,14 @@ fn names_that_are_almost_a_layouts_are_noted_or_refused_and_none_is_taken_for_a_
             &[("V1__a.sql", UP), ("Helper.java", ""), ("Views__x.rs", ""), ("V1.java", "")],
             "Flyway: 1 V1__a: V1__a.sql; Helper.java, V1.java, Views__x.rs".into(),
         ),
+        (
+            &[("1_a.sql", UP), ("1_helper.rs", "pub fn help() {}"), ("3_b.rs", "pub async fn apply() {}")],
+            "flat: 1 1_a: 1_a.sql; 1_helper.rs, 3_b.rs".into(),
+        ),
+        (
+            &[("3_b.rs", "pub async fn apply() {}")],
+            "3_b.rs:1:1: a migration in Rust needs a function `up`, and this file has none".into(),
+        ),
         (&[("1_a.b.up.sql", UP)], "flat: 1 1_a.b: 1_a.b.up.sql; ".into()),
         (&[("x/notes.dat", "")], ".:1:1: there are no migrations here: found only `x/`".into()),
         (&[("1_a.sql", UP), ("notes.dat", "-- +goose Up\n")], "flat: 1 1_a: 1_a.sql; notes.dat".into()),

@@ -316,7 +316,6 @@ pub(super) const WRONG: &[(&str, Files<'_>)] = &[
         &[
             ("1_private.rs", "async fn up(context: &mut Context<'_>) -> Result {}"),
             ("2_blocking.rs", "// A comment.\npub fn up() {}\npub async fn down() {}\nasync fn verify() {}"),
-            ("3_none.rs", "pub async fn apply() {}\nmod m { pub async fn up() {} }"),
             (
                 "4_refinery.rs",
                 "use barrel::migration;\n\npub fn migration() -> String {\n    String::new()\n}",
@@ -336,6 +335,10 @@ pub(super) const WRONG: &[(&str, Files<'_>)] = &[
             ("12_twice.rs", "pub async fn up() {}"),
             ("12_twice.sql", UP),
         ],
+    ),
+    (
+        "a folder with code that has no function up",
+        &[("1_none/up.rs", "pub async fn apply() {}\nmod m { pub async fn up() {} }")],
     ),
     ("a repeatable migration in Rust", &[("1_a.sql", UP), ("R__views.rs", "pub async fn up() {}")]),
     (
@@ -389,12 +392,13 @@ pub(super) const WRONG: &[(&str, Files<'_>)] = &[
         "bad seeds",
         &[
             ("0001_a.sql", "-- migrate: since=0001\nCREATE TABLE t ();"),
+            // Beside the directory, they keep no migration from running.
             ("../seed.sql", "COMMIT;"),
-            ("../seeds/block.sql", "BEGIN;\nINSERT INTO t VALUES (1);\nCOMMIT;"),
-            ("../seeds/vacuum.sql", "VACUUM t;"),
-            ("../seeds/options.sql", "-- migrate: since=0001\nSELECT 1;"),
-            ("../seeds/development/rows.json", ""),
-            ("../seeds/development/more/", ""),
+            ("seeds/block.sql", "BEGIN;\nINSERT INTO t VALUES (1);\nCOMMIT;"),
+            ("seeds/vacuum.sql", "VACUUM t;"),
+            ("seeds/options.sql", "-- migrate: since=0001\nSELECT 1;"),
+            ("seeds/development/rows.json", ""),
+            ("seeds/development/more/", ""),
         ],
     ),
 ];

@@ -127,6 +127,16 @@ impl Options {
         condition: None,
     };
 
+    /// The range of versions that a migration with these options replaces.
+    pub(crate) fn replaced_by(&self, version: &Version) -> Option<RangeInclusive<Version>> {
+        self.replaces.as_ref().map(|replaces| replaces.range(version))
+    }
+
+    /// The version of the backfill that a migration with these options waits for.
+    pub(crate) fn awaited_by(&self, version: &Version) -> Option<Version> {
+        Some(Version::new(self.after.clone()?, version.order()))
+    }
+
     /// Parses options from their `Display` form.
     pub(crate) fn of_words(words: &str) -> Options {
         let text = format!("-- migrate: {words}");

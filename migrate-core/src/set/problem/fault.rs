@@ -229,6 +229,12 @@ pub enum CompanionFault {
         /// The beginning of the statement.
         statement: String,
     },
+    /// A file or a folder that can't be read.
+    #[error("{}", crate::clean!("it can't be read: {reason}"))]
+    Unreadable {
+        /// The reason.
+        reason: String,
+    },
     /// A condition on a version that the set does not have.
     #[error("{}", crate::clean!("`{option}={version}`: there is no such migration"))]
     UnknownVersion {

@@ -108,6 +108,7 @@ impl CompanionFault {
             }
             CompanionFault::Control { .. } => "remove it: the run begins and commits the transaction".into(),
             CompanionFault::RefusesBlock { .. } => "move it to a migration".into(),
+            CompanionFault::Unreadable { .. } => "let this program read it, or move it elsewhere".into(),
             CompanionFault::UnknownVersion { .. } => "name a migration of the set by its version".into(),
         }
     }

@@ -97,7 +97,7 @@ impl Rewriting<'_> {
 /// are no files: folders and dangling links.
 fn contents(folder: &Path, sources: Vec<SourceFile>) -> Result<(Contents, Vec<String>), Problem> {
     let (mut contents, mut others) = (Contents::new(), Vec::new());
-    for SourceFile { path, bytes } in sources {
+    for SourceFile { path, bytes, .. } in sources {
         let whole = folder.join(&path);
         if path.ends_with('/') || !whole.is_file() {
             others.push(path);
