@@ -29,7 +29,7 @@ pub use engine::report::{Report, StepReport};
 pub use set::Layout;
 pub use set::checksum::{Checksum, InvalidChecksum};
 pub use set::code::{Code, CodeFunctions, CodeMigration};
-pub use set::companion::{Assertion, Seed};
+pub use set::companion::{Assertion, Seed, UnusableCompanions};
 pub use set::digest::{Digest, DigestChain, InvalidDigest};
 pub use set::file_migration::FileMigration;
 pub use set::migration::{Migration, Payload, SqlMigration};

@@ -25,11 +25,17 @@ pub(crate) fn set(
     let [assertions, seeds] = [&directory.assertions, &directory.seeds].map(|files| {
         let file = |file: &CompanionFile| {
             let (shown, path) = (file.path(), path(file.path()));
-            quote!(#krate::__private::CompanionFile::from_static(#shown, I!(#path)))
+            match file.faults() {
+                Some(faults) => quote!(#krate::__private::CompanionFile::faulty_from_static(#shown, #faults)),
+                None => quote!(#krate::__private::CompanionFile::from_static(#shown, I!(#path))),
+            }
         };
         files.iter().map(file).collect::<Vec<_>>()
     });
     let tracked = tracked.iter().map(|file| file.to_string_lossy().into_owned());
+    let companions = directory.assertions.iter().chain(&directory.seeds);
+    let faulty = companions.filter(|file| file.faults().is_some() && file.is_readable());
+    let tracked = tracked.chain(faulty.map(|file| path(file.path())));
     let settings = directory.settings.iter().map(|file| path(file)).chain(tracked);
     let migrations: Vec<&FileMigration> = directory.migrations.iter().chain(&directory.replaced).collect();
     let count = migrations.len();

@@ -74,6 +74,66 @@ async fn an_assertion_is_true_if_each_statement_returns_no_row_or_a_single_true(
 }
 
 #[tokio::test]
+async fn a_text_is_no_true_whatever_it_says() {
+    let database = database().await;
+    asserting("SELECT true").run(database.url()).await.unwrap();
+    insert(&database, "CREATE DOMAIN answer AS boolean; CREATE DOMAIN word AS text").await;
+    for text in [
+        "SELECT true::answer",
+        "WITH a AS (SELECT true) SELECT * FROM a",
+        "VALUES (true); SELECT 1 WHERE false",
+    ] {
+        assert_eq!(outcome(&database, text).await, AssertionOutcome::Passed, "{text}");
+    }
+    for text in ["SELECT 't'", "SELECT 't'::word", "SELECT 't'::\"char\"", "SELECT true;\nVALUES ('t')"] {
+        let found = outcome(&database, text).await;
+        assert_eq!(found.word(), "error", "{text}");
+        assert!(found.to_string().contains("returned a text and not a boolean"), "{found}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_of_a_class_that_is_not_known_is_left_out() {
+    let database = database().await;
+    asserting("SELECT true").run(database.url()).await.unwrap();
+    let raises = "CREATE FUNCTION f() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'ada is here' USING ERRCODE = 'MY001'; END $$";
+    insert(&database, raises).await;
+    let found = outcome(&database, "SELECT f()").await.to_string();
+    assert!(found.contains("SQLSTATE MY001") && !found.contains("ada"), "{found}");
+}
+
+/// A run of migrations does without them.
+#[tokio::test]
+async fn a_faulty_assertion_or_seed_beside_the_folder_keeps_no_run_from_its_migrations() {
+    let database = database().await;
+    let folder = folder_of(&[
+        ("migrations/0001_a.sql", "CREATE TABLE a ();"),
+        ("assertions/update.sql", "UPDATE a SET b = 1;"),
+        ("seed.sql", "BEGIN;\nCOMMIT;"),
+    ]);
+    let read = || Migrator::new(Set::from_folder(folder.path().join("migrations")).unwrap());
+    assert_eq!(read().run(database.url()).await.unwrap().steps.len(), 1);
+    for error in [
+        read().assert(database.url()).await.unwrap_err(),
+        read().assert_after(true).run(database.url()).await.unwrap_err(),
+    ] {
+        assert!(matches!(&error, Error::UnusableCompanions(of) if of.problems.len() == 1), "{error}");
+        assert!(
+            error.to_string().contains("\nassertions/update.sql:1:1: `UPDATE a SET b = 1` is not a query"),
+            "{error}"
+        );
+    }
+    let error = read().seed(database.url()).await.unwrap_err();
+    assert!(matches!(&error, Error::UnusableCompanions(_)), "{error}");
+    // Nor does one that can't be read: a folder with the name of a script.
+    std::fs::create_dir_all(folder.path().join("seeds")).unwrap();
+    std::os::unix::fs::symlink("nowhere", folder.path().join("seeds/a.sql")).unwrap();
+    assert!(read().run(database.url()).await.unwrap().is_noop());
+    let text = read().seed(database.url()).await.unwrap_err().to_string();
+    assert!(text.contains("seeds/:1:1: it can't be read: "), "{text}");
+}
+
+#[tokio::test]
 async fn no_value_of_a_row_is_in_a_result_except_those_of_the_key() {
     let database = database().await;
     asserting("SELECT true").run(database.url()).await.unwrap();
@@ -151,7 +211,12 @@ async fn an_assertion_ends_at_its_own_time_limit() {
     // The migrator's limit applies to one without its own.
     let limited = asserting("SELECT true FROM pg_sleep(60)").statement_timeout(Duration::from_millis(40));
     let assertions = limited.assert(database.url()).await.unwrap();
-    assert_eq!(only(&assertions).outcome.word(), "timed_out");
+    match only(&assertions).outcome {
+        AssertionOutcome::TimedOut { line, limit, .. } => {
+            assert_eq!((line, limit), (1, Duration::from_millis(40)));
+        }
+        ref other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]

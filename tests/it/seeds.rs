@@ -48,6 +48,21 @@ async fn a_seed_runs_once_and_again_when_its_text_changes() {
 }
 
 #[tokio::test]
+async fn the_file_beside_the_folder_and_one_of_its_name_in_the_folder_are_two_seeds() {
+    let database = database().await;
+    let folder = folder_of(&[
+        ("migrations/0001_runs.sql", TABLE.1),
+        ("seed.sql", "INSERT INTO runs VALUES ('beside');"),
+        ("seeds/seed.sql", "INSERT INTO runs VALUES ('in');"),
+    ]);
+    let migrator = Migrator::new(Set::from_folder(folder.path().join("migrations")).unwrap());
+    migrator.run(database.url()).await.unwrap();
+    assert_eq!(migrator.seed(database.url()).await.unwrap().ran(), 2);
+    assert_eq!(migrator.seed(database.url()).await.unwrap().ran(), 0);
+    assert_eq!(runs(&database).await, ["beside", "in"]);
+}
+
+#[tokio::test]
 async fn the_seeds_of_an_environment_run_after_those_of_all() {
     let database = database().await;
     let migrator = migrator(&[A, DEVELOPMENT, TEST]);

@@ -115,7 +115,7 @@ fn normal(trees: Vec<Tree<'_>>) -> Vec<Tree<'_>> {
         }
         inner.pop_if(|last| last.is(","));
     }
-    trees = sorted_imports(without_lone_semicolons(trees));
+    trees = sorted_imports(&without_lone_semicolons(trees));
     let is_match = (1..trees.len()).any(|at| is_arrow(&trees, at));
     trees = without_blocks(trees);
     let optional: Vec<bool> =
@@ -297,9 +297,9 @@ fn without_double_parentheses(trees: Vec<Tree<'_>>) -> Vec<Tree<'_>> {
 }
 
 /// Sorts `use`, `mod` and `extern crate` where they follow each other; each path of a `use` becomes a line.
-fn sorted_imports(trees: Vec<Tree<'_>>) -> Vec<Tree<'_>> {
-    let (mut sorted, mut run): (Vec<Tree<'_>>, Vec<String>) = (Vec::with_capacity(trees.len()), Vec::new());
-    let mut rest = trees.as_slice();
+fn sorted_imports<'t>(trees: &[Tree<'t>]) -> Vec<Tree<'t>> {
+    let (mut sorted, mut run): (Vec<Tree<'t>>, Vec<String>) = (Vec::with_capacity(trees.len()), Vec::new());
+    let mut rest = trees;
     let mut may_begin = true;
     while let [first, others @ ..] = rest {
         if let Some((lines, length)) = may_begin.then(|| import(rest)).flatten() {

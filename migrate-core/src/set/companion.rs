@@ -136,7 +136,7 @@ impl fmt::Debug for CompanionFile {
 
 /// Assertions or seeds beside the migrations that have faults, so that no call uses any of their kind.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", crate::clean!("{}:\n{}", heading(*role, problems.len()), problems.join("\n")))]
+#[error("{}", crate::clean!("{}:\n{}", self.heading(), problems.join("\n")))]
 #[non_exhaustive]
 pub struct UnusableCompanions {
     /// Assertions, or seeds.
@@ -148,16 +148,20 @@ pub struct UnusableCompanions {
 crate::debug_as_display!(UnusableCompanions);
 
 impl UnusableCompanions {
+    /// The number of the files, in words.
+    pub fn heading(&self) -> String {
+        match self.problems.len() {
+            1 => format!("1 {} can't be used", self.role),
+            count => format!("{count} {}s can't be used", self.role),
+        }
+    }
+
     /// The error about the files of a role that have faults.
     pub(crate) fn of(files: &[CompanionFile], role: Role) -> Result<(), UnusableCompanions> {
         let problems: Vec<String> =
             files.iter().filter_map(|file| file.faults().map(str::to_owned)).collect();
         if problems.is_empty() { Ok(()) } else { Err(UnusableCompanions { role, problems }) }
     }
-}
-
-fn heading(role: Role, count: usize) -> String {
-    if count == 1 { format!("1 {role} can't be used") } else { format!("{count} {role}s can't be used") }
 }
 
 /// A truth about the database: queries that return no row, or a single true.

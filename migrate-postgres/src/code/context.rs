@@ -142,8 +142,8 @@ impl<'r> Context<'r> {
         let (at, rows) = (Location::caller(), self.query(sql, parameters));
         async move {
             let rows = rows.await?;
-            only(rows, at)
-                .and_then(|row| row.ok_or(StatementError::RowCount { rows: 0, expected: "one", at }))
+            let row = only(rows, "one", at)?;
+            row.ok_or(StatementError::RowCount { rows: 0, expected: "one", at })
         }
     }
 
@@ -159,7 +159,7 @@ impl<'r> Context<'r> {
         parameters: Parameters<'a>,
     ) -> impl Future<Output = Result<Option<Row>, StatementError>> + Send + 'a {
         let (at, rows) = (Location::caller(), self.query(sql, parameters));
-        async move { only(rows.await?, at) }
+        async move { only(rows.await?, "at most one", at) }
     }
 
     /// Runs a statement, and returns the number of rows that it changed.
@@ -200,6 +200,7 @@ impl CodeSession<'_> {
         at: &'static Location<'static>,
         answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, StatementError> {
+        self.record.hides(sql);
         self.check(sql, at)?;
         self.record.sends(sql, at);
         let answered = match self.surroundings {
@@ -291,10 +292,14 @@ impl CodeSession<'_> {
 }
 
 /// The only row, if there is one.
-fn only(rows: Vec<Row>, at: &'static Location<'static>) -> Result<Option<Row>, StatementError> {
+fn only(
+    rows: Vec<Row>,
+    expected: &'static str,
+    at: &'static Location<'static>,
+) -> Result<Option<Row>, StatementError> {
     match rows.len() {
         0 | 1 => Ok(rows.into_iter().next()),
-        rows => Err(StatementError::RowCount { rows, expected: "one", at }),
+        rows => Err(StatementError::RowCount { rows, expected, at }),
     }
 }
 

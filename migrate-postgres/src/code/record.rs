@@ -1,6 +1,8 @@
 //! The record of the statements that a migration's code has sent. It outlives the code.
 
+use crate::error::secrets::{clean, secrets};
 use migrate_core::sql;
+use std::collections::BTreeSet;
 use std::panic::Location;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,6 +17,8 @@ struct Inner {
     ended: Option<(&'static str, &'static Location<'static>)>,
     /// The error of the last statement that the server refused.
     refused: Option<String>,
+    /// The secrets of all statements, which any later message may repeat.
+    secrets: BTreeSet<String>,
 }
 
 /// The last statement that was sent.
@@ -35,6 +39,22 @@ impl LastStatement {
 impl CodeRecord {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers the secrets of a statement, whether it is sent or not.
+    pub(super) fn hides(&self, text: &str) {
+        let secrets = secrets(text);
+        self.inner().secrets.extend(secrets);
+    }
+
+    /// The secrets of all statements.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        self.inner().secrets.iter().cloned().collect()
+    }
+
+    /// A text of the code without them.
+    pub(crate) fn clean(&self, text: &str) -> String {
+        clean(text, &self.secrets())
     }
 
     pub(super) fn sends(&self, text: &str, at: &'static Location<'static>) {
@@ -59,8 +79,9 @@ impl CodeRecord {
         self.inner().ended
     }
 
-    /// The error of the last statement that the server refused.
+    /// The error of the last statement that the server refused, without secrets.
     pub(crate) fn refused(&self) -> Option<String> {
-        self.inner().refused.clone()
+        let refused = self.inner().refused.clone()?;
+        Some(self.clean(&refused))
     }
 }

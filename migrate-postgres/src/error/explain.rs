@@ -31,7 +31,7 @@ impl Explain for Error {
                 write!(f, "the role {role} may not {what}: {message}")
             }
             Error::InTransaction => f.write_str(
-                "there are migrations to apply, but the connection is already in a transaction",
+                "the connection is in a transaction of its owner, and this call needs one of its own",
             ),
             Error::OtherServer => f.write_str(
                 "the lock is held on one server, but the second connection leads to another server, where it is not held",
@@ -132,6 +132,7 @@ impl Explain for Error {
             #[cfg(feature = "operate")]
             Error::Compare(error) => error.fact(f),
             Error::Seed(seed) => seed.fact(f),
+            Error::UnusableCompanions(unusable) => f.write_str(&unusable.heading()),
             Error::NoSuchEnvironment { environment, found } if found.is_empty() => {
                 write!(f, "there are no seeds of the environment {environment}, and of no other")
             }
@@ -178,6 +179,9 @@ impl Explain for Error {
                 "\n`added` is only in the database, `removed` only in the migrations:\n{differences}"
             ),
             Error::Refused(refused) => refused.details(f),
+            Error::UnusableCompanions(unusable) => {
+                unusable.problems.iter().try_for_each(|problem| write!(f, "\n{problem}"))
+            }
             Error::Stopped(stopped) => stopped.details(f),
             _ => Ok(()),
         }
@@ -199,7 +203,7 @@ impl Explain for Error {
                 .or(NextStep::fix("raise its size or its timeout")),
             Error::ReadOnly { advice, .. } | Error::Privilege { advice, .. } => advice.clone(),
             Error::InTransaction => Advice::fix("end the transaction first")
-                .or(NextStep::fix("migrate over another connection")),
+                .or(NextStep::fix("use another connection")),
             Error::OtherServer => Advice::fix("name one host")
                 .or(NextStep::fix(
                     "let every connection go to the primary (target_session_attrs=read-write)",
@@ -304,6 +308,7 @@ impl Explain for Error {
             #[cfg(feature = "operate")]
             Error::Compare(error) => error.advice(),
             Error::Seed(seed) => seed.advice(),
+            Error::UnusableCompanions(_) => Advice::fix("correct the files"),
             Error::NoSuchEnvironment { .. } => Advice::fix("name one of them")
                 .or(NextStep::fix("add a file to its folder")),
             Error::BackfillStopped(stopped) => Explain::advice(&**stopped),

@@ -114,6 +114,7 @@ kinds! {
     #[cfg(feature = "operate")]
     Compare, "compare", Refused, Nothing;
     Seed, "seed", Failed, Nothing;
+    UnusableCompanions, "unusable_companions", Refused, Nothing;
     NoSuchEnvironment, "no_such_environment", Refused, Nothing;
     BackfillStopped, "backfill_stopped", Failed, Unknown;
     BackfillUnfit, "backfill_unfit", Refused, Nothing;

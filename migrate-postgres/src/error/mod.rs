@@ -11,6 +11,7 @@ mod backfill;
 mod connect;
 mod explain;
 mod kind;
+pub(crate) mod secrets;
 mod seed;
 mod stopped;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use stopped::StoppedRun;
 
 use migrate_core::PlaceholderError;
 use migrate_core::Report;
+use migrate_core::UnusableCompanions;
 use migrate_core::advice::{Advice, Explain, Left, NextStep};
 use migrate_core::backfill::BackfillState;
 use migrate_core::engine::error::{Failure, RunError};
@@ -115,7 +117,7 @@ pub enum Error {
         advice: Advice,
     },
 
-    /// There is work to do, but the `Client` is in a transaction that its owner has opened. The run would commit it.
+    /// The `Client` is in a transaction that its owner has opened, and the call needs one of its own, which would end it.
     InTransaction,
 
     /// The working connection reached another server than the one that holds the lock: because of a list of hosts, a failover, or a
@@ -353,6 +355,9 @@ pub enum Error {
     /// A seed failed, and was rolled back.
     Seed(Box<SeedFailure>),
 
+    /// Assertions or seeds beside the migrations have faults, and the call would use them. Nothing was changed.
+    UnusableCompanions(UnusableCompanions),
+
     /// There are no seeds of the environment.
     NoSuchEnvironment {
         /// The environment.
@@ -415,6 +420,7 @@ macro_rules! from {
 from! {
     Refused(Refused),
     Placeholder(PlaceholderError),
+    UnusableCompanions(UnusableCompanions),
     Failed(Box<Failure>),
     #[cfg(feature = "operate")]
     Backup(BackupError),

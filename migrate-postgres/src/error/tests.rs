@@ -263,6 +263,7 @@ each! { is_listed, examples, Error:
     #[cfg(feature = "operate")]
     Error::Compare(_) => Error::Compare(compare_error());
     Error::Seed(_) => seed(Left::Nothing, &[]), seed(Left::Nothing, &["a.sql"]), seed(Left::Unknown, &["a.sql"]);
+    Error::UnusableCompanions(_) => Error::UnusableCompanions(unusable());
     Error::NoSuchEnvironment { .. } => no_environment(&[]), no_environment(&["development", "test"]);
     Error::Stale { .. } => Error::Stale { folder: "db/migrations".to_owned(), missing: "0003_c.sql".to_owned() };
 }
@@ -340,6 +341,15 @@ each! { is_scratch, scratches, ScratchError:
 fn plain_text(is_psql: bool) -> ScratchError {
     let problem = "this string has no closing quote".to_owned();
     ScratchError::PlainText { path: "schema.sql".to_owned(), line: 1, column: 8, problem, is_psql }
+}
+
+/// A seed beside a folder of migrations that ends its transaction.
+fn unusable() -> migrate_core::UnusableCompanions {
+    use migrate_core::directory::source::SourceFile;
+    let files =
+        vec![SourceFile::new("0001_a.sql", b"SELECT 1;"), SourceFile::new("../seeds/b.sql", b"COMMIT;")];
+    let directory = migrate_core::directory::read(files).unwrap();
+    migrate_core::Set::from(directory).check_seeds().unwrap_err()
 }
 
 /// All of them.

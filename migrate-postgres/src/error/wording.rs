@@ -21,13 +21,23 @@ pub(crate) fn cause(db: &DbError) -> Option<Cause> {
     cause_of_message(db.code().code(), db.message())
 }
 
+/// The classes of SQLSTATEs whose messages name objects, rights, settings and resources, and quote no row.
+const WITHOUT_VALUES: [&str; 12] = ["0A", "25", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58"];
+
 /// The server's message for readers who may not see values of rows: without it if it may quote one.
 pub(crate) fn without_values(db: &DbError) -> String {
-    let kind = match db.code().code().get(..2) {
+    message_without_values(db.code().code(), db.message())
+}
+
+fn message_without_values(code: &str, message: &str) -> String {
+    let kind = match code.get(..2) {
+        Some(class) if WITHOUT_VALUES.contains(&class) => {
+            return migrate_core::sql::redact(message).into_owned();
+        }
         Some("22") => "a value is not valid for its operation",
         Some("23") => "a constraint is violated",
         Some("P0") => "a function raised an error",
-        _ => return migrate_core::sql::redact(db.message()).into_owned(),
+        _ => "an error was raised",
     };
     format!("{kind}; the server's message may hold a value and is left out")
 }
@@ -188,6 +198,17 @@ mod tests {
         let vector = "extension \"vector\" is not available";
         assert_eq!(cause_of_message("0A000", vector), Some(Cause::MissingExtension));
         assert_eq!(cause_of_message("0A000", "cannot alter type of a column used by a view or rule"), None);
+    }
+
+    #[test]
+    fn a_message_is_left_out_unless_its_class_is_known_to_quote_no_row() {
+        for code in ["22P02", "23505", "P0001", "MY001", "ZZ999", "01000", "HV000", ""] {
+            let shown = message_without_values(code, "ada@example.com is taken");
+            assert!(!shown.contains("ada") && shown.ends_with("is left out"), "{code}: {shown}");
+        }
+        let named = "relation \"people\" does not exist";
+        assert_eq!(message_without_values("42P01", named), named);
+        assert_eq!(message_without_values("57014", "canceling statement"), "canceling statement");
     }
 
     #[test]

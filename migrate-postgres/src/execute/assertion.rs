@@ -1,7 +1,8 @@
 //! Assertions: each file is one message in a read-only transaction that is rolled back.
 
-use super::failure::position;
+use super::failure::offset_of;
 use super::timeouts;
+use super::truth::Truths;
 use crate::assertion::AssertionOutcome;
 use crate::connection::session::Session;
 use crate::error::{Error, wording};
@@ -10,7 +11,7 @@ use crate::history::settings::RunSettings;
 use crate::sql::answers;
 use futures_util::StreamExt as _;
 use migrate_core::advice::Cause;
-use migrate_core::{Assertion, Options, Script, sql};
+use migrate_core::{Assertion, Options, Script};
 use std::time::Duration;
 use tokio_postgres::error::DbError;
 use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
@@ -79,6 +80,7 @@ async fn check(
     };
     let mut stream = std::pin::pin!(stream);
     let (mut done, mut rows, mut broken) = (0, Rows::default(), None);
+    let mut truths = Truths::default();
     // To the end even if it is false: what is left in the stream would be the answer to the next message.
     while let Some(message) = stream.next().await {
         match message {
@@ -86,21 +88,25 @@ async fn check(
             Ok(SimpleQueryMessage::Row(row)) => rows.take(&row, assertion.key()),
             Ok(SimpleQueryMessage::CommandComplete(_)) => {
                 let rows = std::mem::take(&mut rows);
-                if done >= before.len() {
-                    broken = broken.or_else(|| rows.outcome(assertion, done - before.len()));
+                if let Some(statement) = done.checked_sub(before.len()) {
+                    truths.push_if(rows.is_true(), script, statement);
+                    broken = broken.or_else(|| rows.outcome(assertion, statement));
                 }
                 done += 1;
             }
             Ok(_) => {}
         }
     }
-    Ok(broken.unwrap_or(AssertionOutcome::Passed))
-}
-
-/// The byte of the script that an error is about, if the server tells it.
-fn offset_of(script: &Script, text: &str, prefix: &str, error: &tokio_postgres::Error) -> Option<usize> {
-    let position = (position(error)? as usize).checked_sub(prefix.chars().count())?;
-    Some(script.text().len() - text.len() + sql::char_to_byte(text, position))
+    if let Some(broken) = broken {
+        return Ok(broken);
+    }
+    let untrue = truths.first_of_other_type(session).await;
+    let untrue = untrue.map_err(|error| Error::server("checking an assertion", error))?;
+    Ok(untrue.map_or(AssertionOutcome::Passed, |statement| {
+        let (line, column) = place(script, None, statement);
+        let message = "returned a text and not a boolean; expected no row or a single true".to_owned();
+        AssertionOutcome::Error { line, column, sqlstate: None, message }
+    }))
 }
 
 /// The line and the column of a byte, or else of a statement.
@@ -145,6 +151,11 @@ struct Rows {
 }
 
 impl Rows {
+    /// True if the rows are one true, or the text of one.
+    fn is_true(&self) -> bool {
+        self.count == 1 && self.is_true
+    }
+
     fn take(&mut self, row: &SimpleQueryRow, key: &[String]) {
         self.count += 1;
         if self.count == 1 {
@@ -159,7 +170,7 @@ impl Rows {
 
     /// The outcome, unless the rows are those of a true assertion.
     fn outcome(self, assertion: &Assertion, statement: usize) -> Option<AssertionOutcome> {
-        if self.count == 0 || self.count == 1 && self.is_true {
+        if self.count == 0 || self.is_true() {
             return None;
         }
         let (line, column) = place(assertion.script(), None, statement);

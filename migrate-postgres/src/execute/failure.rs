@@ -1,6 +1,7 @@
 //! From the server's error to a failure that names file, line and column.
 
 use super::history_error::is_of_the_text;
+use crate::error::secrets::{clean, secrets};
 use crate::error::wording;
 use migrate_core::engine::error::{Failure, Place};
 use migrate_core::plan::Step;
@@ -74,16 +75,6 @@ fn said(db: &DbError) -> impl Iterator<Item = &str> {
     [Some(db.message()), db.detail(), db.hint(), db.where_(), internal].into_iter().flatten()
 }
 
-/// Returns a server message without the secrets of the script and of the statements that the message quotes.
-/// It also quotes the statements of a function's body: `SQL statement "ALTER ROLE …"`.
-pub(super) fn clean(said: &str, secrets: &[String]) -> String {
-    let said = secrets.iter().fold(said.to_owned(), |said, secret| said.replace(secret.as_str(), "…"));
-    match said.split_once('"') {
-        Some((before, quoted)) => format!("{before}\"{}", sql::redact(quoted)),
-        None => sql::redact(&said).into_owned(),
-    }
-}
-
 /// The server's 1-based position in characters of the text that was sent.
 pub(crate) fn position(error: &tokio_postgres::Error) -> Option<u32> {
     match error.as_db_error()?.position()? {
@@ -91,6 +82,17 @@ pub(crate) fn position(error: &tokio_postgres::Error) -> Option<u32> {
         // In a query that the server made itself, a function's body say: no place in what was sent.
         ErrorPosition::Internal { .. } => None,
     }
+}
+
+/// The byte of a script that an error is about, if the server tells it; the script was sent behind a prefix, as this text.
+pub(crate) fn offset_of(
+    script: &Script,
+    text: &str,
+    prefix: &str,
+    error: &tokio_postgres::Error,
+) -> Option<usize> {
+    let position = (position(error)? as usize).checked_sub(prefix.chars().count())?;
+    Some(script.text().len() - text.len() + sql::char_to_byte(text, position))
 }
 
 /// The statement that a byte is in, or the next one, or the last.
@@ -127,14 +129,4 @@ pub(super) fn place(script: &Script, offset: usize) -> Place {
 /// The constants of a script that are kept out of messages.
 fn secrets_of(script: &Script) -> Vec<String> {
     script.statements().iter().flat_map(|statement| secrets(statement.text(script.text()))).collect()
-}
-
-/// The constants of a statement that are kept out of messages: those that nothing else in it shows.
-pub(super) fn secrets(statement: &str) -> Vec<String> {
-    let secrets = sql::secrets(statement);
-    if secrets.is_empty() {
-        return secrets;
-    }
-    let redacted = sql::redact(statement);
-    secrets.into_iter().filter(|secret| !redacted.contains(secret.as_str())).collect()
 }

@@ -23,6 +23,7 @@ mod preamble;
 mod recovery;
 mod spent;
 mod stepwise;
+mod truth;
 #[cfg(any(feature = "operate", feature = "testing"))]
 mod unrecorded;
 mod verify;
@@ -50,7 +51,7 @@ pub(crate) use blockers::BlockerMonitor;
 pub(crate) use claims::check_claim;
 pub(crate) use code::apply_code;
 pub(crate) use executor::Executor;
-pub(crate) use failure::{position, server_failure};
+pub(crate) use failure::{offset_of, server_failure};
 pub(crate) use history_error::is_contention;
 pub(crate) use mode::Mode;
 #[cfg(feature = "operate")]

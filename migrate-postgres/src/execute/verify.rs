@@ -1,7 +1,8 @@
 //! Verify scripts.
 
-use super::failure::{position, server_failure};
+use super::failure::{offset_of, server_failure};
 use super::limits::Limits;
+use super::truth::Truths;
 use super::{Context, timeouts};
 use crate::connection::session::Session;
 use crate::history::SessionInfo;
@@ -11,7 +12,6 @@ use futures_util::StreamExt;
 use migrate_core::advice::Left;
 use migrate_core::engine::error::{Failure, Place};
 use migrate_core::plan::Step;
-use migrate_core::sql;
 use migrate_core::{Migration, Script};
 use std::time::Instant;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
@@ -94,15 +94,11 @@ async fn check(
     before: &[String],
 ) -> Result<(), Box<Failure>> {
     let text = script.text().trim_start_matches('\u{feff}');
-    let skipped = script.text().len() - text.len();
     let prefix: String = before.iter().map(|statement| format!("{statement};\n")).collect();
-    let prefix_length = prefix.chars().count();
     let mut ours = before.len();
     let mut done = 0;
     let failed = |done: usize, error: tokio_postgres::Error| {
-        let offset = position(&error)
-            .and_then(|position| (position as usize).checked_sub(prefix_length))
-            .map(|position| skipped + sql::char_to_byte(text, position))
+        let offset = offset_of(script, text, &prefix, &error)
             .or_else(|| script.statements().get(done).map(|statement| statement.range().start));
         Box::new(server_failure(step, Some(script), offset, error))
     };
@@ -110,21 +106,28 @@ async fn check(
     let stream = answers::send(client, &message).await.map_err(|error| failed(done, error))?;
     let mut stream = std::pin::pin!(stream);
     let mut answer = VerifyResult::default();
-    let mut refuted = None;
+    let (mut refuted, mut truths) = (None, Truths::default());
     // To the end even where it is refuted: what is left in the stream would be the answer to the next message.
     while let Some(message) = stream.next().await {
         match message.map_err(|error| failed(done, error))? {
             SimpleQueryMessage::Row(row) => answer.take(&row),
             SimpleQueryMessage::CommandComplete(_) if ours > 0 => ours -= 1,
             SimpleQueryMessage::CommandComplete(_) => {
-                let problem = std::mem::take(&mut answer).problem();
+                let answer = std::mem::take(&mut answer);
+                truths.push_if(answer.rows == 1 && answer.is_true, script, done);
+                let problem = answer.problem();
                 refuted = refuted.or_else(|| problem.map(|problem| refutation(step, script, done, &problem)));
                 done += 1;
             }
             _ => {}
         }
     }
-    refuted.map_or(Ok(()), |refuted| Err(Box::new(refuted)))
+    if let Some(refuted) = refuted {
+        return Err(Box::new(refuted));
+    }
+    let other = truths.first_of_other_type(client).await.map_err(|error| failed(done, error))?;
+    let refute = |statement| refutation(step, script, statement, "it returned a text and not a boolean");
+    other.map_or(Ok(()), |statement| Err(Box::new(refute(statement))))
 }
 
 impl VerifyResult {

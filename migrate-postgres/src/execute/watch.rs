@@ -6,8 +6,8 @@
 //! third of a millisecond on a small machine, and no round trip.
 
 use super::blockers::BlockerMonitor;
-use super::failure::{clean, secrets};
 use crate::connection::heard::Listening;
+use crate::error::secrets::{clean, secrets};
 use migrate_core::engine::Progress;
 use migrate_core::engine::event::{Activity, ServerMessage, Severity};
 use migrate_core::plan::Step;

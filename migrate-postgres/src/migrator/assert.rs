@@ -33,7 +33,7 @@ impl Migrator {
     /// See [`Error`], as far as reading goes. [`Error::InTransaction`] if a `Client` is in a transaction.
     pub async fn assert<T: Target + ?Sized>(&self, target: &T) -> Result<Assertions, Error> {
         self.check_fitness()?;
-        let assertions: Vec<Assertion> = self.set().assertions().collect();
+        let assertions = self.usable_assertions()?;
         if assertions.is_empty() {
             return Ok(Assertions::default());
         }
@@ -46,11 +46,17 @@ impl Migrator {
     /// Checks them over an open session.
     #[cfg(feature = "report")]
     pub(crate) async fn assert_over(&self, session: &mut Session<'_>) -> Result<Assertions, Error> {
-        let assertions: Vec<Assertion> = self.set().assertions().collect();
+        let assertions = self.usable_assertions()?;
         if assertions.is_empty() {
             return Ok(Assertions::default());
         }
         self.assert_all(session, &assertions).await
+    }
+
+    /// All assertions, unless one has a fault.
+    fn usable_assertions(&self) -> Result<Vec<Assertion>, Error> {
+        self.set().check_assertions()?;
+        Ok(self.set().assertions().collect())
     }
 
     async fn assert_all(

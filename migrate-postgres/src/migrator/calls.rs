@@ -219,6 +219,9 @@ impl Migrator {
         listeners: &mut Listeners<'_>,
     ) -> Result<Report, Error> {
         self.check_fitness()?;
+        if self.settings.asserts {
+            self.set.check_assertions()?;
+        }
         let mut history = PgHistory::open(target, &self.settings).await?;
         let report = engine::run(&mut history, &self.set, plan, settings, listeners).await;
         let report = match report {

@@ -5,7 +5,7 @@ use crate::backend::{Acquisition, LockWait, PgHistory, PgLocked};
 use crate::connection::session::Session;
 use crate::connection::target::Target;
 use crate::error::{Error, SeedFailure};
-use crate::execute::{position, server_failure, timeouts};
+use crate::execute::{offset_of, server_failure, timeouts};
 use crate::history::SessionInfo;
 use crate::history::seed_table::SeedTable;
 use crate::sql::transaction::{BEGIN, DEFERRED};
@@ -13,7 +13,7 @@ use futures_util::future::{Either, select};
 use migrate_core::advice::Left;
 use migrate_core::engine::{History as _, Holder, Locked as _};
 use migrate_core::plan::Step;
-use migrate_core::{Checksum, Options, Script, Seed, SqlMigration, Version, sql};
+use migrate_core::{Checksum, Options, Script, Seed, SqlMigration, Version};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::pin;
@@ -115,8 +115,9 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// If there are none of that environment.
+    /// If a seed has a fault, or there are none of that environment.
     pub(crate) fn due_seeds(&self) -> Result<Vec<Seed>, Error> {
+        self.set().check_seeds()?;
         let chosen = self.settings.environment.as_deref();
         let mut found: Vec<String> =
             self.set().seeds().filter_map(|seed| seed.environment().map(str::to_owned)).collect();
@@ -245,12 +246,6 @@ struct SeedFailureCause {
 
 fn is_of(seed: &Seed, chosen: Option<&str>) -> bool {
     seed.environment().is_none_or(|environment| Some(environment) == chosen)
-}
-
-/// The byte of the script that an error is about, if the server tells it.
-fn offset_of(script: &Script, text: &str, prefix: &str, error: &tokio_postgres::Error) -> Option<usize> {
-    let position = (position(error)? as usize).checked_sub(prefix.chars().count())?;
-    Some(script.text().len() - text.len() + sql::char_to_byte(text, position))
 }
 
 /// The error of a seed, after those that ran before it.

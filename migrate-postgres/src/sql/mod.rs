@@ -3,4 +3,5 @@
 pub(crate) mod answers;
 pub(crate) mod quote;
 pub(crate) mod transaction;
+pub(crate) mod types;
 pub(crate) mod value;

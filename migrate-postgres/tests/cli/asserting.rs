@@ -88,7 +88,7 @@ async fn a_reset_runs_the_seeds_of_its_environment() {
     let failed = stage.run("reset");
     assert_eq!(failed.code, 7);
     assert!(failed.stderr.contains("was emptied and rebuilt before it"), "{failed:?}");
-    assert!(failed.stderr.contains("the seeds before it stay: seed.sql"), "{failed:?}");
+    assert!(failed.stderr.contains("the seeds before it stay: ../seed.sql"), "{failed:?}");
 }
 
 #[tokio::test]

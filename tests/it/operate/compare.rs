@@ -132,6 +132,17 @@ async fn keys_of_several_columns_and_of_texts_are_compared_whatever_their_collat
 }
 
 #[tokio::test]
+async fn a_key_of_a_domain_over_a_domain_is_of_the_type_at_its_end() {
+    let (_database, client) = prepared(
+        "CREATE DOMAIN positive AS int CHECK (VALUE > 0); CREATE DOMAIN number AS positive;
+         CREATE TABLE a (id number, v int); CREATE TABLE b (id bigint, v int);
+         INSERT INTO a VALUES (1, 1), (2, 2); INSERT INTO b TABLE a; UPDATE b SET v = 3 WHERE id = 2",
+    )
+    .await;
+    assert_eq!(listed(&tables("id").run(&client).await.unwrap()), ["2: v differs"]);
+}
+
+#[tokio::test]
 async fn a_sample_compares_the_same_keys_on_both_sides_and_counts_all() {
     let (_database, client) = prepared(
         "CREATE TABLE a AS SELECT n AS id, n AS v FROM generate_series(1, 10000) n; CREATE TABLE b AS TABLE a",
@@ -149,7 +160,7 @@ async fn a_sample_compares_the_same_keys_on_both_sides_and_counts_all() {
     assert_eq!((all.is_sample, all.changed, all.only_second), (false, 10_000, 1));
 }
 
-/// More rows differ in one part than are held at once.
+/// More rows differ than are read at once. Two scans of each side find them.
 #[tokio::test]
 async fn rows_that_all_differ_are_counted_without_holding_them_all() {
     let (_database, client) = prepared(
@@ -157,9 +168,17 @@ async fn rows_that_all_differ_are_counted_without_holding_them_all() {
          CREATE TABLE b AS SELECT id, v + 1 AS v FROM a",
     )
     .await;
-    let differences = tables("id").list(3).run(&client).await.unwrap();
+    let differences = tables("id").list(3).stop_after(u64::MAX).run(&client).await.unwrap();
     assert_eq!((differences.changed, differences.count(), differences.rows.len()), (150_000, 150_000, 3));
     assert_eq!(listed(&differences), ["1: v differs", "2: v differs", "3: v differs"]);
+    let cut = tables("id").list(1).stop_after(1000).run(&client).await.unwrap();
+    assert!(cut.is_cut && cut.changed == 1000, "{cut}");
+    assert!(cut.to_string().contains("and at least 999 more"), "{cut}");
+    assert!(
+        cut.to_string()
+            .ends_with("at least 0 only in the first, 0 only in the second, 1000 with other values"),
+        "{cut}"
+    );
 }
 
 #[tokio::test]

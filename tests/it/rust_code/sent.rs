@@ -125,6 +125,35 @@ async fn a_panic_with_a_servers_error_shows_no_value_of_a_row() {
     assert!(error.contains("duplicate key value") && !error.contains("a@b.c"), "{error}");
 }
 
+/// Of whichever statement they are: what comes later may repeat them.
+#[tokio::test]
+async fn no_secret_of_any_statement_is_in_a_message() {
+    for act in [
+        act!(|context| {
+            context.batch_execute(ROLE).await?;
+            context.batch_execute("DO $$ BEGIN RAISE 'hunter2 is refused'; END $$").await
+        }),
+        act!(|context| {
+            context.batch_execute(ROLE).await?;
+            drop(context.batch_execute("DO $$ BEGIN RAISE 'hunter2 is refused'; END $$").await);
+            crate::rust_code::done()
+        }),
+        act!(|context| {
+            context.batch_execute(ROLE).await?;
+            let rows = context.query("SELECT 1", &[]).await?;
+            assert!(rows.is_empty(), "hunter2 is refused");
+            crate::rust_code::done()
+        }),
+    ] {
+        let database = database().await;
+        let error = ACTS.clone().value(act).run(database.url()).await.unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains("… is refused") && !shown.contains("hunter2"), "{shown}");
+    }
+}
+
+const ROLE: &str = "CREATE ROLE no_login PASSWORD 'hunter2'";
+
 #[tokio::test]
 async fn an_error_that_the_code_ignores_is_named_at_the_end() {
     let act = act!(|context| {
@@ -169,6 +198,8 @@ async fn rows_are_counted() {
             context.query_one("SELECT 1 WHERE false", &[]).await,
             Err(StatementError::RowCount { rows: 0, .. })
         ));
+        let several = context.query_opt("SELECT generate_series(1, 2)", &[]).await.unwrap_err();
+        assert_eq!(several.to_string(), "the query returned 2 rows; expected at most one");
         context.query_one("SELECT generate_series(1, 2)", &[]).await.map(drop)
     });
     refused(act, "the query returned 2 rows; expected one").await;

@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// Compare about this many rows, the same keys on both sides
     #[arg(long, value_name = "ROWS")]
     sample: Option<u64>,
+    /// End when at least this many rows differ
+    #[arg(long, value_name = "ROWS", default_value_t = 100_000)]
+    stop_after: u64,
     /// Run the second query on this database
     #[arg(long, value_name = "URL")]
     to: Option<String>,
@@ -52,7 +55,9 @@ impl std::fmt::Debug for Args {
 
 impl Args {
     pub(super) async fn run(&self, context: &Context) -> Result<Answer, Problem> {
-        let comparison = RowComparison::new(&self.first, &self.second, &self.key).list(self.list);
+        let comparison = RowComparison::new(&self.first, &self.second, &self.key)
+            .list(self.list)
+            .stop_after(self.stop_after);
         let comparison = self.sample.into_iter().fold(comparison, RowComparison::sample);
         let comparison = if self.values { comparison.with_values() } else { comparison };
         let target = context.target()?;
@@ -75,6 +80,7 @@ fn json(differences: &RowDifferences) -> Value {
         "second_rows": differences.second_rows,
         "compared": differences.compared,
         "sample": differences.is_sample,
+        "at_least": differences.is_cut,
         "only_first": differences.only_first,
         "only_second": differences.only_second,
         "changed": differences.changed,

@@ -95,7 +95,7 @@ impl Call<'_, '_> {
                 Err(if is_contended { CodeStopped::Contended(failure) } else { CodeStopped::Failed(failure) })
             }
             Ended::Panicked(payload) => {
-                let failure = self.placed(panicked(new(), &*payload));
+                let failure = self.placed(panicked(new(), self.record, &*payload));
                 Err(CodeStopped::Failed(Box::new(failure)))
             }
             Ended::OverLimit => {
@@ -150,22 +150,23 @@ pub(super) fn statement_timeout(
 /// Calls the functions of a step without a transaction: each of its statements is committed by itself.
 pub(in crate::execute) async fn call_alone(
     context: &Context<'_>,
-    step: &Step<'_>,
-    code: &Code,
+    (step, code): (&Step<'_>, &Code),
     limits: Limits,
+    pid: &Pid,
     progress: &mut Progress<'_>,
     monitor: &mut BlockerMonitor<'_>,
 ) -> Result<(), CodeStopped> {
-    let Ok(functions) = super::functions(step, code) else { return Ok(()) };
-    let (record, pid, sent) = (CodeRecord::default(), Pid::default(), Instant::now());
+    let functions = super::functions(step, code).map_err(CodeStopped::Lost)?;
+    let function = super::function(step, functions)
+        .ok_or_else(|| CodeStopped::Failed(Box::new(new_failure(step, super::NO_FUNCTION))))?;
+    let (record, sent) = (CodeRecord::default(), Instant::now());
     let enter = || {
         let options: Options = limits.after(sent.elapsed()).bound(step.options(), context.settings);
         context.timeouts(&options, false).join("; ")
     };
     let leave = context.session_info.between_scripts().join("; ");
-    let call = Call { context, step, code, limits, record: &record, pid: &pid };
-    let functions = [super::function(step, functions), super::verifier(step, functions)];
-    for function in functions.into_iter().flatten() {
+    for function in std::iter::once(function).chain(super::verifier(step, functions)) {
+        let call = Call { context, step, code, limits: limits.after(sent.elapsed()), record: &record, pid };
         let surrounding = Surrounding::Each { enter: &enter, leave: &leave };
         call.run(function, surrounding, progress, monitor).await?;
     }

@@ -2,7 +2,8 @@
 
 use crate::code::{BoxError, CodeRecord, StatementError};
 use crate::error::cause;
-use crate::execute::failure::{add_server_error, clean, secrets};
+use crate::error::secrets::clean;
+use crate::execute::failure::add_server_error;
 use crate::execute::history_error::is_contention;
 use migrate_core::advice::Left;
 use migrate_core::engine::error::{Failure, Place};
@@ -18,7 +19,7 @@ pub(super) fn code_failure(
     error: BoxError,
 ) -> (Failure, bool) {
     let last = record.statement();
-    let secrets = last.as_ref().map(|last| secrets(&last.text)).unwrap_or_default();
+    let secrets = record.secrets();
     failure.message = clean(&chain(&*error), &secrets);
     let statement = find::<StatementError>(&*error);
     failure.place = statement.map(|statement| place(path, statement.at()));
@@ -37,18 +38,19 @@ pub(super) fn code_failure(
             None => shown,
         });
     }
-    // A server's error may hold a secret of the statement.
+    // It may hold a secret of a statement.
     failure.source = (secrets.is_empty()).then_some(error);
     (failure, is_contended)
 }
 
 /// The failure of code that panicked.
-pub(super) fn panicked(mut failure: Failure, payload: &(dyn Any + Send)) -> Failure {
+pub(super) fn panicked(mut failure: Failure, record: &CodeRecord, payload: &(dyn Any + Send)) -> Failure {
     let text = payload
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    failure.message = format!("the code panicked: {}", text.unwrap_or("with a value that is not a text"));
+    let text = text.map_or("with a value that is not a text".to_owned(), |text| record.clean(text));
+    failure.message = format!("the code panicked: {text}");
     failure
 }
 

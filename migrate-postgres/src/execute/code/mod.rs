@@ -45,7 +45,7 @@ pub(crate) async fn apply_code(
     progress: &mut Progress<'_>,
     monitor: &mut BlockerMonitor<'_>,
 ) -> Result<(), ApplyError> {
-    let functions = functions(step, code)?;
+    let functions = functions(step, code).map_err(Error::into_apply)?;
     progress.step_started(step);
     let limits = if mode.commits() { Limits::of_step(context.settings, progress) } else { Limits::default() };
     let mut run = CodeRun {
@@ -75,11 +75,11 @@ pub(crate) async fn apply_code(
 }
 
 /// The compiled functions of a step.
-pub(super) fn functions(step: &Step<'_>, code: &Code) -> Result<Functions, ApplyError> {
+pub(super) fn functions(step: &Step<'_>, code: &Code) -> Result<Functions, Error> {
     let compiled = code.functions().and_then(|functions| functions.get::<Functions>().copied());
     compiled.ok_or_else(|| {
         let migrations = vec![(step.name.clone().into_owned(), code.path().to_owned())];
-        Error::from(Refused::CodeMissing { migrations }).into_apply()
+        Error::from(Refused::CodeMissing { migrations })
     })
 }
 
@@ -92,6 +92,9 @@ pub(super) fn function(step: &Step<'_>, functions: Functions) -> Option<CodeFunc
 pub(super) fn verifier(step: &Step<'_>, functions: Functions) -> Option<CodeFunction> {
     functions.verify.filter(|_| step.action == Action::Apply)
 }
+
+/// The message about a step that has no function.
+const NO_FUNCTION: &str = "the code has no function for this direction";
 
 struct CodeRun<'r, 'c> {
     context: Context<'c>,
@@ -183,7 +186,7 @@ impl CodeRun<'_, '_> {
         monitor: &mut BlockerMonitor<'_>,
     ) -> Result<Duration, CodeStopped> {
         let Some(function) = function(self.step, functions) else {
-            return Err(self.stopped(self.failure("the code has no function for this direction")));
+            return Err(self.stopped(self.failure(NO_FUNCTION)));
         };
         if let Some(rehearsed) = self.mode.rehearsed() {
             rehearsed.began(self.step, self.code.path());

@@ -2,11 +2,12 @@
 //! where it did not come to its end.
 
 use super::StepwiseStatements;
-use crate::error::ApplyError;
+use crate::error::{ApplyError, Error};
 use crate::execute::blockers::BlockerMonitor;
 use crate::execute::code::{CodeStopped, call_alone};
 use crate::execute::limits::Limits;
 use crate::execute::recovery::Before;
+use crate::execute::watch::PID;
 use migrate_core::Code;
 use migrate_core::advice::Left;
 use migrate_core::engine::Progress;
@@ -24,7 +25,13 @@ impl StepwiseStatements<'_, '_> {
             return Err(self.stop(0, stopped).await);
         }
         let limits = Limits::of_step(self.context.settings, progress);
-        let called = call_alone(&self.context, self.step, code, limits, progress, monitor).await;
+        if self.is_watched {
+            // Behind a transaction pooler, later statements may have another process: then none is found to be blocked.
+            let heard = self.hear(PID).await;
+            heard.map_err(|error| Error::server("applying migrations", error).into_apply())?;
+        }
+        let step = (self.step, code);
+        let called = call_alone(&self.context, step, limits, &self.pid, progress, monitor).await;
         let mut failure = match called {
             Ok(()) => return Ok(()),
             // What it has committed is not undone, so it is not called again at once.

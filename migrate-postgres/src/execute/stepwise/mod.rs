@@ -8,6 +8,7 @@ mod stop;
 
 use super::Context;
 use super::blockers::BlockerMonitor;
+use super::code::functions;
 use super::limits::Limits;
 use super::recovery::Before;
 use super::verify::verify_committed;
@@ -46,6 +47,10 @@ pub(crate) async fn apply_statements(
     let header = code.map(Code::header);
     let Some(script) = step.script().or(header.as_ref()) else { return Ok(()) };
     check_checkpoints(context, step, script).map_err(Error::into_apply)?;
+    if let Some(code) = code {
+        // Before its row says that it has begun.
+        functions(step, code).map_err(Error::into_apply)?;
+    }
     progress.step_started(step);
     // Of another text of the script; in a second try it is an attempt of this one.
     let corrected = step.settles.filter(|settled| interrupted.is_some_and(|i| i.row == settled.row));

@@ -15,6 +15,8 @@ pub struct RowDifferences {
     pub compared: u64,
     /// True if only a sample was compared.
     pub is_sample: bool,
+    /// True if the comparison ended before its end, because so many rows differ: the numbers below are the least.
+    pub is_cut: bool,
     /// The number of keys that only the first query returns.
     pub only_first: u64,
     /// The number of keys that only the second query returns.
@@ -23,7 +25,7 @@ pub struct RowDifferences {
     pub changed: u64,
     /// The names of the key's columns.
     pub key: Vec<String>,
-    /// The first few differences, in the order of their keys' texts.
+    /// The first few of the differences that were found, in the order of their keys' texts.
     pub rows: Vec<RowDifference>,
 }
 
@@ -65,7 +67,11 @@ impl RowDifferences {
         self.count() == 0 && self.first_rows == self.second_rows
     }
 
-    /// The number of keys that differ.
+    fn least(&self) -> &'static str {
+        if self.is_cut { "at least " } else { "" }
+    }
+
+    /// The number of keys that differ; the least, if the comparison [ended early](RowDifferences::is_cut).
     pub fn count(&self) -> u64 {
         self.only_first + self.only_second + self.changed
     }
@@ -79,7 +85,7 @@ impl fmt::Display for RowDifferences {
         }
         let rest = self.count() - self.rows.len() as u64;
         if rest > 0 {
-            writeln!(f, "and {rest} more")?;
+            writeln!(f, "and {}{rest} more", self.least())?;
         }
         let RowDifferences { first_rows, second_rows, compared, .. } = self;
         write!(f, "{first_rows} rows in the first query, {second_rows} in the second")?;
@@ -91,8 +97,11 @@ impl fmt::Display for RowDifferences {
             0 => f.write_str("; no difference in the sample"),
             _ => write!(
                 f,
-                "; {} only in the first, {} only in the second, {} with other values",
-                self.only_first, self.only_second, self.changed
+                "; {}{} only in the first, {} only in the second, {} with other values",
+                self.least(),
+                self.only_first,
+                self.only_second,
+                self.changed
             ),
         }
     }

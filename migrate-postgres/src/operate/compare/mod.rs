@@ -3,7 +3,7 @@
 //! Each side is read in one transaction that sees the rows of one moment; on one database both see the same
 //! moment. The server computes a count and a checksum of each range of the key's hash, so that neither
 //! collations nor indexes of the two sides matter, and only ranges that differ are read row by row. So equal
-//! tables of any size cost one scan each and a few kilobytes.
+//! tables of any size cost one scan each and a few kilobytes, and others a second scan and a sort, however many rows differ.
 //!
 //! | type | is equal if |
 //! |---|---|
@@ -31,6 +31,9 @@ use crate::error::Error;
 /// The number of differences that are listed by default.
 const LISTED: usize = 20;
 
+/// The number of differences at which a comparison ends by default.
+const MOST: u64 = 100_000;
+
 /// A comparison of the rows of two queries.
 ///
 /// ```no_run
@@ -51,6 +54,7 @@ pub struct RowComparison {
     key: Vec<String>,
     sample: Option<u64>,
     listed: usize,
+    most: u64,
     values: bool,
 }
 
@@ -75,6 +79,7 @@ impl RowComparison {
             key,
             sample: None,
             listed: LISTED,
+            most: MOST,
             values: false,
         }
     }
@@ -85,7 +90,12 @@ impl RowComparison {
         RowComparison { sample: Some(rows), ..self }
     }
 
-    /// Lists at most this number of rows that differ. The default is 20; all are counted.
+    /// Ends when at least this number of rows differ; the result says that there may be more. The default is 100,000.
+    pub fn stop_after(self, rows: u64) -> RowComparison {
+        RowComparison { most: rows.max(1), ..self }
+    }
+
+    /// Lists at most this number of rows that differ. The default is 20.
     pub fn list(self, rows: usize) -> RowComparison {
         RowComparison { listed: rows, ..self }
     }

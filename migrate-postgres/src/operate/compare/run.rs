@@ -1,7 +1,7 @@
 //! The comparison: counts, checksums of ranges, then rows.
 
 use super::column::matched;
-use super::side::{PLACES, Part, Side, width};
+use super::side::{HashedRow, PLACES, Part, Side, width};
 use super::{ColumnDifference, RowComparison, RowDifference, RowDifferenceKind, RowDifferences};
 use crate::connection::protect::{self, printing};
 use crate::connection::session::Session;
@@ -9,12 +9,9 @@ use crate::connection::target::Target;
 use crate::error::{CompareError, ComparedSide, Error};
 use crate::sql::answers::{Answers, text};
 use crate::sql::quote::quote_literal;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
 use tokio_postgres::Client;
-
-/// The number of rows whose checksums are in memory at once, of each side.
-const MOST_ROWS: u64 = 50_000;
 
 /// Compares over one session, whose transaction sees one moment.
 pub(super) async fn on_one<T: Target + ?Sized>(
@@ -111,7 +108,7 @@ async fn compare(
     let (columns, others) = matched(columns, &second.describe(key).await?, key)?;
     first.set_columns(columns, key);
     second.set_columns(others, key);
-    let mut found = Found::new(key.clone(), comparison.listed);
+    let mut found = Found::new(comparison);
     let range = match comparison.sample {
         None => 0..PLACES,
         Some(rows) => {
@@ -141,57 +138,54 @@ struct Found {
     /// The numbers of rows that were compared.
     compared: (u64, u64),
     listed: usize,
+    /// The number of differences at which the comparison ends.
+    most: u64,
 }
 
 impl Found {
-    fn new(key: Vec<String>, listed: usize) -> Found {
-        let differences = RowDifferences { key, ..RowDifferences::default() };
-        Found { differences, counts: None, compared: (0, 0), listed }
+    fn new(comparison: &RowComparison) -> Found {
+        let differences = RowDifferences { key: comparison.key.clone(), ..RowDifferences::default() };
+        let (listed, most) = (comparison.listed, comparison.most);
+        Found { differences, counts: None, compared: (0, 0), listed, most }
     }
 
-    /// Compares the checksums of ranges, and the rows of those that differ. A range with many rows is divided again.
-    async fn search(&mut self, first: &Side<'_>, second: &Side<'_>, whole: Range<u64>) -> Result<(), Error> {
-        let mut open = vec![whole.clone()];
-        while let Some(range) = open.pop() {
-            let (parts, others) = (first.parts(&range).await?, second.parts(&range).await?);
-            if range == whole {
-                let rows = |parts: &BTreeMap<u64, Part>| parts.values().map(|part| part.rows).sum();
-                self.compared = (rows(&parts), rows(&others));
-            }
-            let (mut batch, mut rows) = (Vec::new(), 0);
-            for (part, most) in differing(&parts, &others) {
-                let width = width(&range);
-                let start = range.start + part * width;
-                let part = start..(start + width).min(range.end);
-                if most > MOST_ROWS && width > 1 {
-                    open.push(part);
-                    continue;
-                }
-                if rows + most > MOST_ROWS {
-                    self.rows(first, second, &std::mem::take(&mut batch)).await?;
-                    rows = 0;
-                }
-                batch.push(part);
-                rows += most;
-            }
-            self.rows(first, second, &batch).await?;
-        }
-        Ok(())
-    }
-
-    /// Compares the rows of some ranges.
-    async fn rows(
-        &mut self,
-        first: &Side<'_>,
-        second: &Side<'_>,
-        ranges: &[Range<u64>],
-    ) -> Result<(), Error> {
+    /// Compares the checksums of the parts of a range, and the rows of those that differ.
+    async fn search(&mut self, first: &Side<'_>, second: &Side<'_>, range: Range<u64>) -> Result<(), Error> {
+        let (parts, others) = (first.parts(&range).await?, second.parts(&range).await?);
+        let rows = |parts: &BTreeMap<u64, Part>| parts.values().map(|part| part.rows).sum();
+        self.compared = (rows(&parts), rows(&others));
+        let width = width(&range);
+        let part = |part: u64| {
+            let start = range.start + part * width;
+            start..(start + width).min(range.end)
+        };
+        let ranges = joined(differing(&parts, &others).map(part));
         if ranges.is_empty() {
             return Ok(());
         }
-        let ranges = joined(ranges);
-        let (checksums, mut others) = (first.checksums(&ranges).await?, second.checksums(&ranges).await?);
-        for (key, checksum) in checksums {
+        first.open(&ranges).await?;
+        second.open(&ranges).await?;
+        self.merge(&mut Places::of(first), &mut Places::of(second)).await?;
+        first.close().await?;
+        second.close().await
+    }
+
+    /// Compares the rows of both sides, place by place, until enough of them differ.
+    async fn merge(&mut self, first: &mut Places<'_, '_>, second: &mut Places<'_, '_>) -> Result<(), Error> {
+        loop {
+            let next = [first.next().await?, second.next().await?].into_iter().flatten().min();
+            let Some(place) = next else { return Ok(()) };
+            if self.differences.count() >= self.most {
+                self.differences.is_cut = true;
+                return Ok(());
+            }
+            self.rows(first.take(place).await?, second.take(place).await?);
+        }
+    }
+
+    /// Compares the rows of one place.
+    fn rows(&mut self, rows: HashMap<Vec<String>, i64>, mut others: HashMap<Vec<String>, i64>) {
+        for (key, checksum) in rows {
             match others.remove(&key) {
                 None => self.found(key, RowDifferenceKind::OnlyFirst),
                 Some(other) if other != checksum => self.found(key, RowDifferenceKind::Columns(Vec::new())),
@@ -199,7 +193,6 @@ impl Found {
             }
         }
         others.into_keys().for_each(|key| self.found(key, RowDifferenceKind::OnlySecond));
-        Ok(())
     }
 
     fn found(&mut self, key: Vec<String>, kind: RowDifferenceKind) {
@@ -259,29 +252,53 @@ fn order(a: &[String], b: &[String]) -> std::cmp::Ordering {
     pairs.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
 }
 
-/// The parts that differ, each with the larger number of rows.
-fn differing(first: &BTreeMap<u64, Part>, second: &BTreeMap<u64, Part>) -> Vec<(u64, u64)> {
-    let mut parts: Vec<u64> = first.keys().chain(second.keys()).copied().collect();
-    parts.sort_unstable();
-    parts.dedup();
-    let rows = |parts: &BTreeMap<u64, Part>, part: u64| parts.get(&part).map_or(0, |part| part.rows);
-    parts
-        .into_iter()
-        .filter(|part| first.get(part) != second.get(part))
-        .map(|part| (part, rows(first, part).max(rows(second, part))))
-        .collect()
+/// The parts that differ, in order.
+fn differing(first: &BTreeMap<u64, Part>, second: &BTreeMap<u64, Part>) -> impl Iterator<Item = u64> {
+    let parts: BTreeSet<u64> = first.keys().chain(second.keys()).copied().collect();
+    parts.into_iter().filter(|part| first.get(part) != second.get(part))
 }
 
 /// Joins ranges that follow each other.
-fn joined(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
+fn joined(ranges: impl Iterator<Item = Range<u64>>) -> Vec<Range<u64>> {
     let mut joined: Vec<Range<u64>> = Vec::new();
     for range in ranges {
         match joined.last_mut() {
             Some(last) if last.end == range.start => last.end = range.end,
-            _ => joined.push(range.clone()),
+            _ => joined.push(range),
         }
     }
     joined
+}
+
+/// The rows of a side, in the order of their places.
+struct Places<'s, 'c> {
+    side: &'s Side<'c>,
+    rows: VecDeque<HashedRow>,
+    is_at_end: bool,
+}
+
+impl<'s, 'c> Places<'s, 'c> {
+    fn of(side: &'s Side<'c>) -> Places<'s, 'c> {
+        Places { side, rows: VecDeque::new(), is_at_end: false }
+    }
+
+    /// The place of the next row.
+    async fn next(&mut self) -> Result<Option<u64>, Error> {
+        if self.rows.is_empty() && !self.is_at_end {
+            self.rows = self.side.fetch().await?.into();
+            self.is_at_end = self.rows.is_empty();
+        }
+        Ok(self.rows.front().map(|row| row.place))
+    }
+
+    /// The rows of a place, of which there are few.
+    async fn take(&mut self, place: u64) -> Result<HashMap<Vec<String>, i64>, Error> {
+        let mut taken = HashMap::new();
+        while self.next().await? == Some(place) {
+            taken.extend(self.rows.pop_front().map(|row| (row.key, row.checksum)));
+        }
+        Ok(taken)
+    }
 }
 
 /// The values of rows by their keys.

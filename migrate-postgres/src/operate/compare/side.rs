@@ -4,6 +4,7 @@ use super::column::Column;
 use crate::error::{CompareError, ComparedSide, Error, wording};
 use crate::sql::answers::{self, Answers, is_true, parsed, text};
 use crate::sql::quote::{quote_ident, quote_literal};
+use crate::sql::types::base_type;
 use migrate_core::sql;
 use migrate_core::sql::statement::LexedStatement;
 use std::collections::{BTreeMap, HashMap};
@@ -13,8 +14,19 @@ use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 /// The number of places that the hash of a key may have.
 pub(super) const PLACES: u64 = 1 << 32;
 
-/// The number of parts that a range of places is divided into.
-pub(super) const PARTS: u64 = 1024;
+/// The number of parts that the places are divided into.
+const PARTS: u64 = 1024;
+
+/// The number of rows that are read at once.
+const FETCHED: usize = 10_000;
+
+/// A row: the place of its key, the key, and the checksum of all columns.
+#[derive(Clone, Debug)]
+pub(super) struct HashedRow {
+    pub(super) place: u64,
+    pub(super) key: Vec<String>,
+    pub(super) checksum: i64,
+}
 
 /// A range of places: the number of its rows, and the sum of their checksums.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,13 +107,9 @@ impl<'c> Side<'c> {
         if let Some(missing) = key.iter().find(|name| !names.contains(name)) {
             return Err(CompareError::MissingKey { side, key: missing.clone(), columns: names }.into());
         }
-        // The type of a domain is that of what it is made of.
         let type_of = |name: &String| {
-            format!(
-                "(SELECT pg_catalog.format_type(CASE WHEN t.typbasetype = 0 THEN t.oid ELSE t.typbasetype END, NULL) \
-                 FROM pg_catalog.pg_type t WHERE t.oid = pg_catalog.pg_typeof(q.{}))",
-                quote_ident(name)
-            )
+            let column = format!("q.{}", quote_ident(name));
+            format!("pg_catalog.format_type({}, NULL)", base_type(&column))
         };
         let types: Vec<String> = names.iter().map(type_of).collect();
         let types = format!(
@@ -212,15 +220,32 @@ impl<'c> Side<'c> {
         (0..self.key.len()).map(|index| text(row, index).unwrap_or("NULL").to_owned()).collect()
     }
 
-    /// The keys in some ranges, each with the checksum of its row.
-    pub(super) async fn checksums(&self, ranges: &[Range<u64>]) -> Result<HashMap<Vec<String>, i64>, Error> {
+    /// Begins to read the rows of some ranges, in the order of their places: one scan, however many they are.
+    pub(super) async fn open(&self, ranges: &[Range<u64>]) -> Result<(), Error> {
         let within: Vec<String> =
             ranges.iter().map(|range| format!("p >= {} AND p < {}", range.start, range.end)).collect();
-        let sql =
-            format!("SELECT {}, h FROM {} WHERE {}", self.key_columns(), self.hashed(), within.join(" OR "));
-        let rows = self.rows(&sql).await?;
-        let checksum = |row: &SimpleQueryRow| Some((self.key_of(row), parsed(row, self.key.len())?));
-        Ok(rows.iter().filter_map(checksum).collect())
+        let sql = format!(
+            "DECLARE migrate_compared NO SCROLL CURSOR FOR SELECT {}, p, h FROM {} WHERE {} ORDER BY p",
+            self.key_columns(),
+            self.hashed(),
+            within.join(" OR ")
+        );
+        self.ask(&sql).await.map(drop)
+    }
+
+    /// The next rows; none at the end.
+    pub(super) async fn fetch(&self) -> Result<Vec<HashedRow>, Error> {
+        let rows = self.rows(&format!("FETCH {FETCHED} FROM migrate_compared")).await?;
+        let hashed = |row: &SimpleQueryRow| {
+            let (place, checksum) = (parsed(row, self.key.len())?, parsed(row, self.key.len() + 1)?);
+            Some(HashedRow { place, key: self.key_of(row), checksum })
+        };
+        Ok(rows.iter().filter_map(hashed).collect())
+    }
+
+    /// Ends reading.
+    pub(super) async fn close(&self) -> Result<(), Error> {
+        self.ask("CLOSE migrate_compared").await.map(drop)
     }
 
     /// The texts of all columns of the rows with these keys.

@@ -14,6 +14,7 @@ use crate::cli::answer::Answer;
 use crate::cli::exit::Exit;
 use crate::cli::page::{Page, Tone};
 use crate::cli::problem::Problem;
+use crate::error::Error;
 use clap::ValueEnum;
 use findings::Findings;
 use migrate_core::config::{LintConfig, Since};
@@ -133,6 +134,7 @@ impl Args {
         let notes: Vec<String> = directory.notes.iter().map(ToString::to_string).collect();
         let layout = directory.layout;
         let set = Set::from(directory).named(name.to_owned());
+        set.check_assertions().and_then(|()| set.check_seeds()).map_err(Error::from)?;
         let config = self.config(folder)?;
         complete::check(&set, config.since_version(&set)?.as_ref(), &self.require)?;
         let findings = Findings::of(&set, &config, folder)?;
