@@ -28,7 +28,7 @@ pub use context::Context;
 pub(crate) use context::{CodeSession, Surroundings};
 pub use error::{MissingValue, StatementError};
 pub use functions::{CodeFunction, CodeFuture, Functions, boxed};
-pub(crate) use record::CodeRecord;
+pub(crate) use record::{CodeRecord, LastStatement};
 pub use tokio_postgres::Row;
 pub use tokio_postgres::types::{ToSql, Type};
 

@@ -1,6 +1,6 @@
 //! The failures of a migration's code: what it returned, what it panicked with, and where.
 
-use crate::code::{BoxError, CodeRecord, StatementError};
+use crate::code::{BoxError, CodeRecord, LastStatement, StatementError};
 use crate::error::cause;
 use crate::error::secrets::clean;
 use crate::execute::failure::add_server_error;
@@ -32,7 +32,7 @@ pub(super) fn code_failure(
         failure.message = message;
     }
     if let Some(last) = last.filter(|last| statement.is_none_or(|statement| statement.at() == last.at)) {
-        let shown = format!("the last statement was sent at {}: {}", at(path, last.at), last.shown());
+        let shown = sent_last(path, record, &last);
         failure.context = Some(match failure.context.take() {
             Some(context) => format!("{shown}\n{context}"),
             None => shown,
@@ -73,11 +73,13 @@ pub(super) fn transaction_ended(mut failure: Failure, path: &str, record: &CodeR
 
 /// Adds the last statement that was sent to a failure whose own place is not known.
 pub(super) fn placed(mut failure: Failure, path: &str, record: &CodeRecord) -> Failure {
-    if let Some(last) = record.statement() {
-        failure.context =
-            Some(format!("the last statement was sent at {}: {}", at(path, last.at), last.shown()));
-    }
+    failure.context = record.statement().map(|last| sent_last(path, record, &last)).or(failure.context);
     failure
+}
+
+/// The place and the beginning of the last statement, without secrets.
+fn sent_last(path: &str, record: &CodeRecord, last: &LastStatement) -> String {
+    format!("the last statement was sent at {}: {}", at(path, last.at), record.clean(&last.shown()))
 }
 
 fn place(path: &str, at: &Location<'_>) -> Place {

@@ -220,12 +220,21 @@ impl<'c> Side<'c> {
         (0..self.key.len()).map(|index| text(row, index).unwrap_or("NULL").to_owned()).collect()
     }
 
+    /// The name of its cursor: both sides may share a session.
+    fn cursor(&self) -> &'static str {
+        match self.side {
+            ComparedSide::First => "migrate_first",
+            ComparedSide::Second => "migrate_second",
+        }
+    }
+
     /// Begins to read the rows of some ranges, in the order of their places: one scan, however many they are.
     pub(super) async fn open(&self, ranges: &[Range<u64>]) -> Result<(), Error> {
         let within: Vec<String> =
             ranges.iter().map(|range| format!("p >= {} AND p < {}", range.start, range.end)).collect();
         let sql = format!(
-            "DECLARE migrate_compared NO SCROLL CURSOR FOR SELECT {}, p, h FROM {} WHERE {} ORDER BY p",
+            "DECLARE {} NO SCROLL CURSOR FOR SELECT {}, p, h FROM {} WHERE {} ORDER BY p",
+            self.cursor(),
             self.key_columns(),
             self.hashed(),
             within.join(" OR ")
@@ -235,7 +244,7 @@ impl<'c> Side<'c> {
 
     /// The next rows; none at the end.
     pub(super) async fn fetch(&self) -> Result<Vec<HashedRow>, Error> {
-        let rows = self.rows(&format!("FETCH {FETCHED} FROM migrate_compared")).await?;
+        let rows = self.rows(&format!("FETCH {FETCHED} FROM {}", self.cursor())).await?;
         let hashed = |row: &SimpleQueryRow| {
             let (place, checksum) = (parsed(row, self.key.len())?, parsed(row, self.key.len() + 1)?);
             Some(HashedRow { place, key: self.key_of(row), checksum })
@@ -245,7 +254,7 @@ impl<'c> Side<'c> {
 
     /// Ends reading.
     pub(super) async fn close(&self) -> Result<(), Error> {
-        self.ask("CLOSE migrate_compared").await.map(drop)
+        self.ask(&format!("CLOSE {}", self.cursor())).await.map(drop)
     }
 
     /// The texts of all columns of the rows with these keys.
