@@ -38,6 +38,7 @@ pub use set::placeholder::{Placeholder, PlaceholderError};
 pub use set::problem::{
     BatchFault, CodeFault, CompanionFault, MarkFault, PlaceholderFault, Problem, ProblemKind, Problems,
 };
+pub use set::registered::{RegisteredCode, RegistrationError};
 pub use set::script::Script;
 pub use set::version::{Version, VersionOrder};
 pub use set::{Approval, DEFAULT_SET, DuplicateVersion, ScriptApproval, Set};

@@ -97,7 +97,8 @@ pub(super) fn missing(set: &Set, state: &HistoryState, applied: &Applied) -> Ref
     let newest = set.iter().next_back().map_or_else(String::new, |m| m.name().to_owned());
     let renumbered = set.iter().find(|migration| is_renumbered(*migration, applied, state));
     let renumbered = renumbered.map(|migration| migration.name().to_owned());
-    Refused::Missing { version: applied.version.clone(), name: applied.name.clone(), newest, renumbered }
+    let (version, name) = (applied.version.clone(), applied.name.clone());
+    Refused::Missing { version, name, newest, renumbered, is_code: applied.checksum.is_of_code() }
 }
 
 /// Returns true if a migration that is not applied has the text of one that is. Scripts without a statement

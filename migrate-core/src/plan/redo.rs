@@ -70,6 +70,7 @@ impl Plan for Redo {
                 name: applied.name.clone(),
                 newest: set.iter().next_back().map_or_else(String::new, |m| m.name().to_owned()),
                 renumbered: None,
+                is_code: applied.checksum.is_of_code(),
             })?;
             steps.push(Step::apply(migration));
         }

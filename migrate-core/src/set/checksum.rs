@@ -51,6 +51,12 @@ impl Checksum {
         Checksum::RustTokens(Sha256::digest(source.canonical().as_bytes()).into())
     }
 
+    /// Computes the checksum of Rust code from the text that its author gives it.
+    pub(crate) fn of_revision(revision: &str) -> Checksum {
+        // No token is empty.
+        Checksum::RustTokens(Sha256::digest(format!("\n{revision}").as_bytes()).into())
+    }
+
     /// True if it is that of a migration in Rust.
     pub fn is_of_code(&self) -> bool {
         matches!(self, Checksum::RustTokens(_))

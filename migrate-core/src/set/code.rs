@@ -57,6 +57,11 @@ impl Code {
         Code { has_down, has_verify, ..self }
     }
 
+    /// Replaces the options.
+    pub(super) fn with_options(self, options: Options) -> Code {
+        Code { options, ..self }
+    }
+
     /// Adds the compiled functions.
     pub(crate) fn compiled(self, functions: Option<CodeFunctions>) -> Code {
         Code { functions, ..self }

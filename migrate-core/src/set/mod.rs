@@ -14,6 +14,7 @@ pub mod migration;
 pub mod options;
 pub mod placeholder;
 pub mod problem;
+pub mod registered;
 mod role;
 pub mod script;
 pub mod version;
@@ -165,6 +166,21 @@ impl Set {
             assertions: Cow::Borrowed(literals.assertions),
             seeds: Cow::Borrowed(literals.seeds),
         }
+    }
+
+    /// Adds a migration, in the order of the versions.
+    ///
+    /// # Errors
+    ///
+    /// If the set has a migration of this version.
+    pub(crate) fn with(self, migration: Arc<dyn Migration>) -> Result<Set, DuplicateVersion> {
+        let members = self.members.owned().chain(self.replaced.owned()).chain([migration]);
+        let Set { members, replaced, digests, .. } = Set::new(DEFAULT_SET, members.collect())?;
+        let (members, replaced) = match &self.values {
+            Some(values) => (members.filled(values), replaced.filled(values)),
+            None => (members, replaced),
+        };
+        Ok(Set { members, replaced, digests, ..self })
     }
 
     /// Renames the set.
@@ -406,14 +422,27 @@ impl Members {
         }
     }
 
+    /// The migrations before their placeholders are filled.
+    fn bases(&self) -> Vec<Base> {
+        match self {
+            Members::Embedded(migrations) => migrations.iter().map(Base::Embedded).collect(),
+            Members::Owned(migrations) => migrations.iter().cloned().map(Base::Owned).collect(),
+            Members::Filled(migrations) => migrations.iter().map(Filled::base).collect(),
+        }
+    }
+
+    /// The same as values of their own.
+    fn owned(&self) -> impl Iterator<Item = Arc<dyn Migration>> {
+        self.bases().into_iter().map(|base| match base {
+            Base::Embedded(migration) => Arc::new(migration.clone()),
+            Base::Owned(migration) => migration,
+        })
+    }
+
     /// Fills the placeholders of all members.
     fn filled(&self, values: &Arc<Values>) -> Members {
-        let fill = |base| Filled::new(base, Arc::clone(values));
-        Members::Filled(match self {
-            Members::Embedded(migrations) => migrations.iter().map(Base::Embedded).map(fill).collect(),
-            Members::Owned(migrations) => migrations.iter().cloned().map(Base::Owned).map(fill).collect(),
-            Members::Filled(migrations) => migrations.iter().map(Filled::base).map(fill).collect(),
-        })
+        let bases = self.bases().into_iter();
+        Members::Filled(bases.map(|base| Filled::new(base, Arc::clone(values))).collect())
     }
 
     fn get(&self, index: usize) -> Option<&dyn Migration> {

@@ -23,12 +23,15 @@ mod context;
 mod error;
 mod functions;
 mod record;
+mod registration;
 
 pub use context::Context;
 pub(crate) use context::{CodeSession, Surroundings};
 pub use error::{MissingValue, StatementError};
 pub use functions::{CodeFunction, CodeFuture, Functions, boxed};
+pub use migrate_core::RegistrationError;
 pub(crate) use record::{CodeRecord, LastStatement};
+pub use registration::Registration;
 pub use tokio_postgres::Row;
 pub use tokio_postgres::types::{ToSql, Type};
 

@@ -1,6 +1,7 @@
 //! The settings of a migrator.
 
 use super::Migrator;
+use crate::code::{Registration, RegistrationError};
 #[cfg(feature = "cli")]
 use crate::history::run_id;
 use crate::settings::LockKind;
@@ -14,6 +15,16 @@ use std::time::Duration;
 
 /// Settings.
 impl Migrator {
+    /// Adds a migration in Rust that has no file: see [`Registration`]. It takes its place among the others by its version.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistrationError::DuplicateVersion`] if the set has a migration of this version; others if its version or its name is none.
+    pub fn with_code(mut self, registration: Registration) -> Result<Migrator, RegistrationError> {
+        self.set = self.set.with_code(registration.into_code())?;
+        Ok(self)
+    }
+
     /// The schema of the history, which is created if it does not exist. The default is the first schema of the search
     /// path.
     pub fn history_schema(mut self, schema: impl Into<Cow<'static, str>>) -> Migrator {

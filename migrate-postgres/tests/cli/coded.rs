@@ -3,8 +3,9 @@
 use crate::stage::{Stage, TABLES};
 use clap::Parser as _;
 use migrate_postgres::cli::{Cli, Exit};
+use migrate_postgres::code::{Context, Registration};
 use migrate_postgres::testing::{self, Database};
-use migrate_postgres::{Migrator, migrate};
+use migrate_postgres::{Migrator, code_functions, migrate};
 use serde_json::Value;
 
 const CODE: (&str, &str) = (
@@ -37,6 +38,27 @@ async fn the_program_refuses_code_by_name_before_anything_is_run() {
     // What comes before it can be applied.
     stage.done("up --to 0002");
     assert_ne!(stage.run("up").code, 0);
+    assert_eq!(stage.value("to_regclass('tags')").await, "");
+}
+
+async fn badges(context: &mut Context<'_>) -> migrate_postgres::code::Result {
+    context.batch_execute("CREATE TABLE badges ()").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_program_says_that_a_service_has_registered_what_it_does_not_contain() {
+    let stage = Stage::new(&TABLES).await;
+    let set = migrate_postgres::Set::from_folder(stage.path().join("migrations")).unwrap();
+    let registration = Registration::new("1.5", "badges", "1", code_functions!(up = badges));
+    let service = Migrator::new(set).with_code(registration).unwrap();
+    service.run(stage.database.url()).await.unwrap();
+    stage.write("migrations/0003_tags.up.sql", "CREATE TABLE tags ();");
+    let ran = stage.run("up");
+    assert_eq!(ran.code, 5, "{ran:?}");
+    assert!(ran.stderr.contains("1.5_badges is applied, but it is missing"), "{ran:?}");
+    assert!(ran.stderr.contains("it is Rust code, which this program does not contain"), "{ran:?}");
+    assert!(ran.stderr.contains("run it with the service"), "{ran:?}");
     assert_eq!(stage.value("to_regclass('tags')").await, "");
 }
 

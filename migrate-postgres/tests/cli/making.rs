@@ -35,6 +35,55 @@ async fn a_new_migration_follows_the_folder() {
     }
 }
 
+/// A file is read back as code of the next version, with its functions. The compiler reads the same text below.
+#[tokio::test]
+async fn a_new_migration_in_rust_follows_the_folder() {
+    for (there, expected) in [
+        ("0009_a.up.sql", "0010_add_b.rs"),
+        ("20260105_a/up.sql", "/up.rs"),
+        ("01_init/migration.sql", "/migration.rs"),
+        ("V1_9__a.sql", "V1_10__add_b.rs"),
+    ] {
+        let stage = Stage::new(&[(there, "SELECT 1;")]).await;
+        stage.done("new 'add b' --rust --with-down --with-verify");
+        let made: Vec<String> = stage.files().into_iter().filter(|name| name.ends_with(".rs")).collect();
+        assert!(made.len() == 1 && made[0].ends_with(expected), "{made:?}");
+        let set = migrate_postgres::Set::from_folder(stage.path().join("migrations")).unwrap();
+        let code = set.iter().next_back().unwrap().up();
+        let code = code.code().unwrap();
+        assert!(code.has_down() && code.has_verify(), "{there}");
+        let text = fs::read_to_string(stage.path().join("migrations").join(&made[0])).unwrap();
+        assert_eq!(text, include_str!("code_stub.rs"), "the stub that is compiled here");
+        assert_ne!(stage.run("up").code, 0);
+    }
+    let plain = Stage::new(&[("0001_a.sql", "SELECT 1;")]).await;
+    plain.done("new b --rust");
+    let text = fs::read_to_string(plain.path().join("migrations/0002_b.rs")).unwrap();
+    assert!(include_str!("code_stub.rs").starts_with(&text) && !text.contains("down"), "{text}");
+    assert_eq!(plain.run("new c --rust --fill a.b --as 1").code, 2);
+}
+
+/// The stub compiles, and fails until it is written.
+#[path = "code_stub.rs"]
+#[allow(unreachable_pub, clippy::unused_async, reason = "it is the text of a stub")]
+mod code_stub;
+
+#[tokio::test]
+async fn a_stub_in_rust_compiles_and_is_not_applied() {
+    use migrate_postgres::code::Registration;
+    let stage = Stage::new(&TABLES).await;
+    let set = migrate_postgres::Set::from_folder(stage.path().join("migrations")).unwrap();
+    let functions = migrate_postgres::code_functions!(
+        up = code_stub::up,
+        down = code_stub::down,
+        verify = code_stub::verify
+    );
+    let migrator = migrate_postgres::Migrator::new(set);
+    let migrator = migrator.with_code(Registration::new("3", "b", "1", functions)).unwrap();
+    let error = migrator.run(stage.database.url()).await.unwrap_err().to_string();
+    assert!(error.contains("write 3_b in its file"), "{error}");
+}
+
 #[tokio::test]
 async fn times_as_versions_go_on_as_times() {
     let stage = Stage::new(&[("20260105101500_a.sql", "SELECT 1;")]).await;

@@ -3,6 +3,7 @@
 mod alone;
 mod folders;
 mod operated;
+mod registered;
 mod sent;
 mod stopped;
 

@@ -31,11 +31,14 @@ impl Explain for Refused {
             Refused::NotApplied { name, .. } => {
                 write!(f, "migration {name} is not applied, so there is no applied text to replace")
             }
-            Refused::Missing { name, newest, renumbered, .. } => {
+            Refused::Missing { name, newest, renumbered, is_code, .. } => {
                 write!(
                     f,
                     "migration {name} is applied, but it is missing from the set, which has migrations up to {newest}"
                 )?;
+                if *is_code {
+                    f.write_str("; it is Rust code, which this program does not contain")?;
+                }
                 write_same_text(f, renumbered.as_deref())
             }
             Refused::PartlyReplaced { name, applied, missing, .. } => write!(
@@ -187,6 +190,11 @@ impl Explain for Refused {
             Refused::Missing { version, name, renumbered: Some(now), .. } => {
                 Advice::of(back_to(name, version, now))
             }
+            Refused::Missing { renumbered: None, is_code: true, .. } => Advice::fix(
+                "run it with the service, or with its embedded commands: a program may register code without a file",
+            )
+            .or(NextStep::fix("restore its file"))
+            .or_if("it was removed on purpose", NextStep::set(Setting::AllowMissing, "allow it to be missing")),
             Refused::Missing { renumbered: None, .. } => Advice::fix("restore its file").or_if(
                 "it was removed on purpose",
                 NextStep::set(Setting::AllowMissing, "allow it to be missing"),

@@ -83,6 +83,8 @@ pub enum Refused {
         newest: String,
         /// The name of a pending migration of the set with the same text.
         renumbered: Option<String>,
+        /// True if it was applied by Rust code, which another program may contain without a file.
+        is_code: bool,
     },
 
     /// A migration replaces a range of others, of which some are applied and the others are missing from the

@@ -86,8 +86,9 @@ each_refusal! {
     Refused::CodeGone { .. } => Refused::CodeGone { name: name() };
     Refused::NotApplied { .. } => Refused::NotApplied { version: version(), name: name() };
     Refused::Missing { .. } =>
-        Refused::Missing { version: version(), name: name(), newest: name(), renumbered: None },
-        Refused::Missing { version: version(), name: name(), newest: name(), renumbered: Some("0003_b".to_owned()) };
+        Refused::Missing { version: version(), name: name(), newest: name(), renumbered: None, is_code: false },
+        Refused::Missing { version: version(), name: name(), newest: name(), renumbered: None, is_code: true },
+        Refused::Missing { version: version(), name: name(), newest: name(), renumbered: Some("0003_b".to_owned()), is_code: false };
     Refused::PartlyReplaced { .. } =>
         Refused::PartlyReplaced { version: version(), name: name(), applied: name(), missing: version() };
     Refused::OutOfOrder { .. } =>

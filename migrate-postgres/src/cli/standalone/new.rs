@@ -25,7 +25,7 @@ use std::time::SystemTime;
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = super::unused_over_files(&["folder", "json", "color"]),
-    after_help = "Examples:\n  migrate new create_users\n  migrate new create_users --with-down --with-verify\n  migrate new --fill users.slug --as 'lower(name)'"
+    after_help = "Examples:\n  migrate new create_users\n  migrate new create_users --with-down --with-verify\n  migrate new slugs --rust\n  migrate new --fill users.slug --as 'lower(name)'"
 )]
 pub(super) struct Args {
     /// What the migration does, for example create_users
@@ -40,10 +40,13 @@ pub(super) struct Args {
     /// The type of the column to fill
     #[arg(long = "type", id = "column_type", value_name = "TYPE", default_value = "text", requires = "fill")]
     column_type: String,
-    /// Also create the down script
+    /// Write the migration in Rust
+    #[arg(long, conflicts_with = "fill")]
+    rust: bool,
+    /// Also create the down script, or function
     #[arg(long)]
     with_down: bool,
-    /// Also create the verify script
+    /// Also create the verify script, or function
     #[arg(long)]
     with_verify: bool,
     /// The layout, if the folder is still empty
@@ -142,6 +145,10 @@ impl Args {
         }
         let parts = Parts { down: self.with_down, verify: self.with_verify };
         let refused = |down| Problem::NewLayout { layout: layout.to_string(), down };
+        if self.rust {
+            let file = stub::code_file(layout, &version, &name, parts);
+            return file.map(|file| vec![file]).ok_or_else(|| refused(false));
+        }
         if self.with_down && layout == Layout::Refinery {
             return Err(refused(true));
         }

@@ -19,6 +19,29 @@ const DOWN: &str = "the statements that revert this migration. Without this file
 const VERIFY: &str =
     "queries that check the migration before it is committed: each must return no row, or a single true.\n";
 
+/// The code of a new migration. It compiles, and fails until it is written: then nothing of it is recorded.
+const CODE: &str = "\
+use migrate_postgres::code::{Context, Result};
+
+pub async fn up(context: &mut Context<'_>) -> Result {
+    Err(format!(\"write {} in its file\", context.name()).into())
+}
+";
+
+/// The down function of a new migration.
+const CODE_DOWN: &str = "
+pub async fn down(context: &mut Context<'_>) -> Result {
+    Err(format!(\"write how {} is reverted\", context.name()).into())
+}
+";
+
+/// The verify function of a new migration, which is called before it is committed.
+const CODE_VERIFY: &str = "
+pub async fn verify(context: &mut Context<'_>) -> Result {
+    Err(format!(\"write how {} is verified\", context.name()).into())
+}
+";
+
 /// A name of letters, digits and `_`; none if nothing is left.
 pub(super) fn name(text: &str) -> Option<String> {
     let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
@@ -175,6 +198,20 @@ pub(super) fn files(
     let down = parts.down.then(|| ScriptHalf::stub(&down));
     let verify = parts.verify.then(|| ScriptHalf::stub(VERIFY).text);
     files_with(layout, version, name, paths, (ScriptHalf::stub(UP), down, verify))
+}
+
+/// The file of a new migration in Rust in a layout; none if `new` does not support it.
+pub(super) fn code_file(layout: Layout, version: &str, name: &str, parts: Parts) -> Option<Stub> {
+    let path = match layout {
+        Layout::Flat | Layout::Goose | Layout::Dbmate | Layout::Tern => format!("{version}_{name}.rs"),
+        Layout::Flyway | Layout::Refinery => format!("V{version}__{name}.rs"),
+        Layout::Folders => format!("{version}_{name}/up.rs"),
+        Layout::Prisma => format!("{version}_{name}/migration.rs"),
+        _ => return None,
+    };
+    let down = if parts.down { CODE_DOWN } else { "" };
+    let verify = if parts.verify { CODE_VERIFY } else { "" };
+    Some(Stub { path, text: format!("{CODE}{down}{verify}") })
 }
 
 /// The same with these scripts: up, down and verify.
