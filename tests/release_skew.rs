@@ -398,8 +398,8 @@ impl NextRelease {
         let output = Command::new(env!("CARGO"))
             .args(["run", "--quiet", "--locked", "--manifest-path", root, "--"])
             .args([database.url(), self.migrations(count).to_str().unwrap()])
-            .env("CARGO_TARGET_DIR", concat!(env!("CARGO_MANIFEST_DIR"), "/../target/next-format"))
-            .env("RUSTFLAGS", "--cfg migrate_next_format")
+            .env("CARGO_TARGET_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/.."))
+            .env("MIGRATE_TEST_NEXT_FORMAT", "1")
             .output()
             .unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();

@@ -8,7 +8,7 @@ pub mod rustc;
 pub mod sets;
 mod spread;
 
-pub use spread::spread;
+pub use spread::{sample, spread};
 
 /// Reports on standard error that a test is skipped because the machine lacks something. (The test's own
 /// output would not show, because it passes.)

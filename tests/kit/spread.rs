@@ -7,6 +7,17 @@ use tokio::runtime::Builder;
 /// The number of workers. Most items wait for a server more than they compute.
 const WORKERS: usize = 4;
 
+/// The items of a long test that an ordinary run takes: one in so many, other ones with each of two successive
+/// major versions of PostgreSQL, which `.ci/run` has both. With `MIGRATE_TEST_EVERY_POINT` in the environment,
+/// all of them.
+pub fn sample<T>(items: impl IntoIterator<Item = T>, one_in: usize, version_num: u32) -> Vec<T> {
+    let (first, step) = match std::env::var_os("MIGRATE_TEST_EVERY_POINT") {
+        Some(_) => (0, 1),
+        None => (version_num as usize / 10_000 % one_in, one_in),
+    };
+    items.into_iter().skip(first).step_by(step).collect()
+}
+
 /// Runs a part of a test on each of several workers, and returns what each found. A worker takes every fourth
 /// item, on a thread and a runtime of its own.
 ///

@@ -49,8 +49,7 @@ fn write_crate(folder: &Path, workspace: &Path) {
         "migrate-postgres = { version = \"0.1\"",
         &format!("migrate-postgres = {{ path = {:?}", workspace.join("migrate-postgres")),
     );
-    let package =
-        "[workspace]\n[package]\nname = \"outside\"\nedition = \"2024\"\n[profile.dev]\ndebug = false\n";
+    let package = "[workspace]\n[package]\nname = \"outside\"\nedition = \"2024\"\n[profile.dev]\ndebug = \"line-tables-only\"\n";
     fs::create_dir_all(folder.join("src")).unwrap();
     // Left by an earlier run.
     drop(fs::remove_dir_all(folder.join("migrations")));
@@ -73,7 +72,8 @@ fn check(folder: &Path, arguments: &[&str]) {
         .args(arguments)
         .args(["--offline", "--quiet", "--color=never"])
         .current_dir(folder)
-        .env("CARGO_TARGET_DIR", folder.join("target"))
+        // With what the tests have of the dependencies.
+        .env("CARGO_TARGET_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/.."))
         .env_remove("RUSTFLAGS")
         .output()
         .unwrap();

@@ -7,7 +7,7 @@ use super::support::{
 use migrate_postgres::testing::{Database, Server, ShutdownMode};
 use migrate_postgres::{BackfillEnd, BackfillEvent, BackfillState, Event, Migrator};
 use migrate_tests::pgbouncer::PgBouncer;
-use migrate_tests::proxy::{Cut, Point, Proxy, When};
+use migrate_tests::proxy::{Cut, Point, Proxy, Side, When};
 use std::future::IntoFuture as _;
 use std::time::Duration;
 use tokio_postgres::Client;
@@ -44,18 +44,18 @@ fn is_batch(event: &Event<'_>) -> bool {
 /// Begins the same backfill again, in the same database.
 const AGAIN: &str = "TRUNCATE touched; ALTER TABLE items DISABLE TRIGGER touch; UPDATE items SET n = 0; \
     ALTER TABLE items ENABLE TRIGGER touch; UPDATE migrate_history_backfill SET state = 'running', \"cursor\" = NULL, \
-    rows_done = 0, batch_rows = 7, worker = NULL, worker_until = NULL";
+    rows_done = 0, batch_rows = 3, worker = NULL, worker_until = NULL";
 
 #[tokio::test]
 async fn a_connection_that_is_cut_at_any_message_loses_no_row_and_repeats_none() {
-    let (database, migrator, client) = begun(COUNT_UP, 20).await;
+    let (database, migrator, client) = begun(COUNT_UP, 6).await;
     let mut cuts = 0;
     for number in 1.. {
         let mut was_struck = false;
         for when in [When::BeforeForwarding, When::AfterForwarding] {
             client.batch_execute(AGAIN).await.unwrap();
             let proxy = Proxy::start(&database.config()).await;
-            proxy.cut(Cut { at: Point::of_any(number), when });
+            proxy.cut(Cut { at: Point::of_any(number).from(Side::Client), when });
             migrator.backfill(&proxy.config()).poll_interval(Duration::from_millis(20)).await.unwrap();
             assert_each_once(&client).await;
             was_struck |= proxy.is_struck();

@@ -11,7 +11,7 @@ use migrate_postgres::operate::ExplainedLock;
 use migrate_postgres::testing::{self, Database};
 use migrate_postgres::{Migrator, Set};
 use migrate_tests::sets::folder_of;
-use migrate_tests::spread;
+use migrate_tests::{sample, spread};
 
 /// The relations in the shapes.
 const FIXTURE: &str = include_str!("fixture.sql");
@@ -125,8 +125,8 @@ impl Score {
 
 #[test]
 fn what_is_told_of_each_shape_with_a_database_is_what_the_server_does() {
-    let major = testing::server().unwrap().version_num() / 10_000;
-    let found = spread(&shapes(major), judge_with_a_database);
+    let version = testing::server().unwrap().version_num();
+    let found = spread(&sample(shapes(version / 10_000), 2, version), judge_with_a_database);
     let problems: Vec<String> = found.iter().flat_map(|(problems, _)| problems.clone()).collect();
     assert!(problems.is_empty(), "{}", problems.join("\n"));
     let score = found.into_iter().fold(Score::default(), |all, (_, score)| all.and(score));
