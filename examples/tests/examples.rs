@@ -11,6 +11,11 @@ use std::process::{Child, Command, Stdio};
 #[path = "../lint/main.rs"]
 mod lint;
 
+/// The other one.
+#[allow(dead_code, reason = "its main function is run as a program")]
+#[path = "../schema_file/main.rs"]
+mod schema_file;
+
 /// The example as built by `cargo test`.
 fn example(name: &str) -> Command {
     let test = env::current_exe().unwrap();
@@ -48,6 +53,14 @@ fn lint_shows_what_is_accepted_and_what_is_denied() {
         output.contains("careful[") && output.contains(" 1 | ALTER TABLE users ADD country text;"),
         "{output}"
     );
+}
+
+#[test]
+fn a_schema_file_is_compared_and_its_next_migration_is_written() {
+    let output = output("schema_file");
+    assert!(output.starts_with("differences: 0\n"), "{output}");
+    assert!(output.contains("ADD COLUMN summary text"), "{output}");
+    assert!(output.trim_end().ends_with("proved on a copy, up and down"), "{output}");
 }
 
 #[test]

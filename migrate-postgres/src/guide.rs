@@ -71,6 +71,10 @@ pub mod moving_in {
         #![doc = include_str!("../docs/coming-from-prisma.md")]
     }
 
+    pub mod prisma_dev {
+        #![doc = include_str!("../docs/coming-from-prisma-dev.md")]
+    }
+
     pub mod refinery {
         #![doc = include_str!("../docs/coming-from-refinery.md")]
     }

@@ -68,7 +68,7 @@ fn question(database: &str, server: &str, names: &[String]) -> String {
 }
 
 /// Asks, and returns true for yes. A Ctrl-C leaves the reading thread behind; it ends with the process.
-async fn ask(question: &str) -> bool {
+pub(super) async fn ask(question: &str) -> bool {
     let mut stderr = std::io::stderr();
     if stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush()).is_err() {
         return false;

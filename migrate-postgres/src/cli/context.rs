@@ -71,6 +71,11 @@ impl Context {
         Context { reads_dotenv, ..self }
     }
 
+    /// The same access to files as another context.
+    pub(super) fn like(self, other: &Context) -> Context {
+        Context { reads_dotenv: other.reads_dotenv, ..self }
+    }
+
     /// The reader of advice: the command line of a service lacks options for what its code chooses.
     pub(super) fn words(&self) -> Words {
         if self.folder.is_some() { Words::CommandLine } else { Words::Service }

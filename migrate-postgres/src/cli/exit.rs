@@ -51,6 +51,8 @@ pub enum Exit {
     Untrue,
     /// 14: `compare` found rows that differ.
     RowsDiffer,
+    /// 15: SQL was written, and trying it on a copy did not show that it is right.
+    Unproved,
     /// 130: interrupted from the keyboard (SIGINT).
     Interrupted,
     /// 143: terminated (SIGTERM).
@@ -78,6 +80,7 @@ impl Exit {
             Exit::Findings => 12,
             Exit::Untrue => 13,
             Exit::RowsDiffer => 14,
+            Exit::Unproved => 15,
             Exit::HungUp => 129,
             Exit::Interrupted => 130,
             Exit::Terminated => 143,
@@ -102,6 +105,7 @@ impl Exit {
             Exit::Findings => "findings",
             Exit::Untrue => "untrue",
             Exit::RowsDiffer => "rows_differ",
+            Exit::Unproved => "unproved",
             Exit::Interrupted => "interrupted",
             Exit::Terminated => "terminated",
             Exit::HungUp => "hung_up",
@@ -153,6 +157,8 @@ impl Exit {
             | Problem::Renumber(_)
             | Problem::Rewrite(_)
             | Problem::Dev(_)
+            | Problem::PerhapsRenamed { .. }
+            | Problem::NotEmptyFolder { .. }
             | Problem::Incomplete(_)
             | Problem::NewLayout { .. } => Exit::Refused,
             Problem::Seed { .. } | Problem::Refuted(_) => Exit::Failed,

@@ -73,7 +73,7 @@ use tokio_postgres::Config;
 #[command(
     about = "Manage the database schema",
     long_about = None,
-    after_help = "Exit codes: 0 done, 1 error, 2 usage, 3 pending, 4 drift, 5 refused, 6 lock not acquired, 7 failed, 8 in doubt, 9 stop, 10 no backup, 11 rehearsal incomplete, 12 findings, 13 assertion not true, 14 rows differ"
+    after_help = "Exit codes: 0 done, 1 error, 2 usage, 3 pending, 4 drift, 5 refused, 6 lock not acquired, 7 failed, 8 in doubt, 9 stop, 10 no backup, 11 rehearsal incomplete, 12 findings, 13 assertion not true, 14 rows differ, 15 not proved"
 )]
 #[must_use = "no command runs until `run` is called"]
 pub struct Cli {

@@ -147,6 +147,18 @@ pub(crate) enum Problem {
     /// The folder is not rewritten.
     Rewrite(RewriteProblem),
 
+    /// Objects are dropped and created that may have been renamed.
+    PerhapsRenamed {
+        /// Each as its kind, its name and the new name.
+        renames: Vec<(String, String, String)>,
+    },
+
+    /// A baseline of a folder that has migrations.
+    NotEmptyFolder {
+        /// Their number.
+        count: usize,
+    },
+
     /// A database that `dev` does not change.
     Dev(DevProblem),
 
@@ -193,6 +205,8 @@ impl Problem {
                 RewriteProblem::NotAFile { .. } => "not_a_file",
                 RewriteProblem::Order { .. } => "order",
             },
+            Problem::PerhapsRenamed { .. } => "perhaps_renamed",
+            Problem::NotEmptyFolder { .. } => "not_empty",
             Problem::Dev(problem) => problem.kind(),
             Problem::NotKept | Problem::KeptEarlier { .. } => "not_kept",
             Problem::Incomplete(_) => "incomplete",
@@ -297,6 +311,15 @@ impl Explain for Problem {
             }
             Problem::Renumber(problem) => problem.fact(f),
             Problem::Rewrite(problem) => problem.fact(f),
+            Problem::PerhapsRenamed { renames } => {
+                f.write_str("it is not clear whether objects were renamed, or dropped and created:")?;
+                renames
+                    .iter()
+                    .try_for_each(|(kind, from, to)| write!(f, "\n  {kind} {from}, or {to} of the same type"))
+            }
+            Problem::NotEmptyFolder { count } => {
+                write!(f, "the folder has migrations ({count}), and a baseline is its first one")
+            }
             Problem::Dev(problem) => problem.fact(f),
             Problem::Incomplete(migrations) => {
                 let lines: Vec<String> = migrations.iter().map(Incomplete::to_string).collect();
@@ -339,6 +362,8 @@ impl Explain for Problem {
             | Problem::Judge(_)
             | Problem::Rewrite(_)
             | Problem::Dev(_)
+            | Problem::PerhapsRenamed { .. }
+            | Problem::NotEmptyFolder { .. }
             | Problem::Renumber(_) => Left::Nothing,
         }
     }
@@ -372,7 +397,9 @@ impl Explain for Problem {
             Problem::Interrupted(_) => f.write_str(
                 "; the migration in progress is rolled back, or stopped at a checkpoint if it runs statement by statement",
             ),
+            Problem::PerhapsRenamed { .. } => f.write_str("\nnothing was written"),
             Problem::Exists { .. }
+            | Problem::NotEmptyFolder { .. }
             | Problem::NewName { .. }
             | Problem::NewFill { .. }
             | Problem::NewLayout { .. }
@@ -443,6 +470,16 @@ impl Explain for Problem {
             ),
             Problem::Renumber(problem) => problem.advice(),
             Problem::Rewrite(problem) => problem.advice(),
+            Problem::PerhapsRenamed { renames } => {
+                let (_, from, to) = renames.first().cloned().unwrap_or_default();
+                let name = to.rsplit('.').next().unwrap_or(&to).to_owned();
+                Advice::fix(format!("say that it was renamed: `--rename {from}={name}`"))
+                    .or(NextStep::fix("say so beside the object: `-- migrate: renamed_from=…`"))
+                    .or(NextStep::fix("drop the one, with its data, and create the other: `--no-renames`"))
+            }
+            Problem::NotEmptyFolder { .. } => {
+                Advice::fix("write what the database has beside them: `new` with `--to-database`")
+            }
             Problem::Dev(problem) => problem.advice(),
             Problem::Incomplete(_) => Advice::fix("write the missing scripts")
                 .or(NextStep::fix("require them only of later migrations, with `--since`")),

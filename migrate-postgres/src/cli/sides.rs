@@ -1,12 +1,15 @@
 //! The sides of a difference, as the command line names them.
 
+use super::consent;
 use super::context::Context;
 use super::problem::Problem;
 use crate::connection::endpoint::Endpoint;
-use crate::sides::Side;
+use crate::schema::drift::Comparison;
+use crate::sides::{Side, WrittenDifference};
 use migrate_core::directory;
 use migrate_core::directory::source::folder;
 use migrate_core::{FolderError, Set};
+use std::io::IsTerminal as _;
 use std::path::Path;
 
 /// Reads a side.
@@ -67,4 +70,57 @@ pub(super) fn server(context: &Context, sides: &[&Side]) -> Result<Endpoint, Pro
         let of_side = sides.iter().find_map(|side| side.as_database()).cloned();
         of_side.ok_or(problem)
     })
+}
+
+/// What is known of renames.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Comparison")]
+pub(crate) struct RenameArgs {
+    /// The object has this new name, for example users.mail=email; may be repeated
+    #[arg(long, value_name = "OBJECT=NAME", value_parser = renaming)]
+    rename: Vec<(String, String)>,
+    /// Drop the one and create the other where a rename is possible
+    #[arg(long)]
+    no_renames: bool,
+}
+
+fn renaming(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').filter(|(from, to)| !from.is_empty() && !to.is_empty());
+    pair.map(|(from, to)| (from.to_owned(), to.to_owned())).ok_or_else(|| "expected OBJECT=NAME".to_owned())
+}
+
+/// Writes a difference. What may be a rename is asked on a terminal, and an error elsewhere.
+pub(super) async fn written(
+    context: &Context,
+    (from, to): (&Side, &Side),
+    comparison: &Comparison,
+    args: &RenameArgs,
+) -> Result<WrittenDifference, Problem> {
+    let server = server(context, &[from, to])?;
+    let mut renames = args.rename.clone();
+    let written = context.migrator.write_difference(&server, from, to, comparison, &renames).await?;
+    if written.renames.is_empty() || args.no_renames {
+        return Ok(written);
+    }
+    context.ui.end();
+    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+        let renames = written.renames.iter();
+        let renames = renames.map(|one| (one.kind.to_string(), one.from.clone(), one.to.clone())).collect();
+        return Err(Problem::PerhapsRenamed { renames });
+    }
+    let before = renames.len();
+    for one in &written.renames {
+        let is_taken = renames.iter().any(|(from, to)| *from == one.from || *to == one.to);
+        let question = format!(
+            "{} {} is gone, and {} is new and alike. Was it renamed? [y/N] ",
+            one.kind, one.from, one.to
+        );
+        if !is_taken && consent::ask(&question).await {
+            renames.push((one.from.clone(), one.to.clone()));
+        }
+    }
+    if renames.len() == before {
+        return Ok(written);
+    }
+    Ok(context.migrator.write_difference(&server, from, to, comparison, &renames).await?)
 }

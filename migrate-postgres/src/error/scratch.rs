@@ -119,6 +119,14 @@ pub enum ScratchError {
         path: PathBuf,
     },
 
+    /// There is no such object to rename, or its kind has no such name.
+    Rename {
+        /// The object, as it was named.
+        from: String,
+        /// Its new name.
+        to: String,
+    },
+
     /// The server reported an error, or the connection was lost.
     Server {
         /// The operation in progress.
@@ -162,7 +170,8 @@ impl ScratchError {
             | ScratchError::Shared { .. }
             | ScratchError::PlainText { .. }
             | ScratchError::File { .. }
-            | ScratchError::NoFiles { .. } => None,
+            | ScratchError::NoFiles { .. }
+            | ScratchError::Rename { .. } => None,
         }
     }
 }
@@ -227,6 +236,7 @@ impl Explain for ScratchError {
             ScratchError::NoFiles { path } => {
                 write!(f, "the folder `{}` has no file `*.sql`", path.display())
             }
+            ScratchError::Rename { from, to } => write!(f, "can't rename {from} to {to}: the first side has no such object, or none that can have this name"),
             ScratchError::Server { doing, database, source, .. } => {
                 write!(f, "{doing} the scratch database {database}: {}", cause(source))
             }
@@ -271,6 +281,9 @@ impl Explain for ScratchError {
             ScratchError::PlainText { .. } => Advice::fix("correct the file"),
             ScratchError::File { .. } => Advice::fix("check the path"),
             ScratchError::NoFiles { .. } => Advice::fix("name the file or the folder that has the schema"),
+            ScratchError::Rename { .. } => {
+                Advice::fix("name the object as it is now, for example users.mail, and its new name")
+            }
             ScratchError::Server { advice, .. } => advice.clone(),
         }
     }

@@ -328,6 +328,8 @@ each! { is_scratch, scratches, ScratchError:
     ScratchError::PlainText { .. } => plain_text(false), plain_text(true);
     ScratchError::File { .. } =>
         ScratchError::File { path: "schema.sql".into(), source: std::io::ErrorKind::NotFound.into() };
+    ScratchError::Rename { .. } =>
+        ScratchError::Rename { from: "users.mail".to_owned(), to: "email".to_owned() };
     ScratchError::NoFiles { .. } => ScratchError::NoFiles { path: "db/schema".into() };
     ScratchError::Server { .. } => ScratchError::Server {
         doing: "creating",

@@ -114,7 +114,8 @@ pub(super) fn take_out(
         identity: object.identity().to_owned(),
         reason: reason.clone(),
     });
-    (Catalog::of(kept.into_iter().cloned()), listed.collect())
+    let listed = listed.collect();
+    (Catalog::of(kept.into_iter().cloned()).depending(catalog.dependencies().to_vec()), listed)
 }
 
 #[cfg(test)]

@@ -21,6 +21,12 @@
 //! # }
 //! ```
 //!
+//! # SQL
+//!
+//! [`Migrator::write_difference`](crate::Migrator::write_difference) writes the statements between two sides as scripts,
+//! each with its way back, and tries them on a scratch copy of the first side: see [`Proof`]. A comment beside an
+//! object of plain SQL says that it is not new: `-- migrate: renamed_from=mail`.
+//!
 //! # What is left alone
 //!
 //! Of a database, these are not read: members of extensions, histories of this library and of other tools, and
@@ -31,11 +37,17 @@ mod compared;
 mod left_alone;
 mod opened;
 mod plain;
+mod proof;
+mod renamed;
+mod rows;
 mod side;
+mod written;
 
 pub use compared::SideComparison;
 pub use left_alone::{LeftAlone, LeftAloneReason};
+pub use proof::Proof;
 pub use side::Side;
+pub use written::{WrittenDifference, WrittenScript};
 
 #[cfg(doc)]
 use crate::schema::drift::Comparison;

@@ -71,6 +71,11 @@ impl<'a, T: Target + ?Sized> Opener<'a, T> {
         Ok(Opener { migrator, target, session, table, comparison })
     }
 
+    /// The migrator of scratch databases.
+    pub(super) fn migrator(&self) -> &Migrator {
+        &self.migrator
+    }
+
     pub(super) async fn close(self) {
         self.session.close().await;
     }
@@ -151,7 +156,7 @@ impl<'a, T: Target + ?Sized> Opener<'a, T> {
 
     /// The scope, without the histories of other tools, which are known in a database alone.
     pub(super) fn scope(&self) -> Scope {
-        self.comparison.scope()
+        self.comparison.scope().with_dependencies()
     }
 
     async fn read_database(

@@ -1,6 +1,7 @@
 //! One side of a difference, before it is read.
 
 use super::plain::{PlainFile, files};
+use super::renamed::renames;
 use crate::connection::endpoint::Endpoint;
 use crate::error::{Error, ScratchError};
 use migrate_core::{Set, Version};
@@ -101,6 +102,25 @@ impl Side {
         Ok(Side { kind: SideKind::Migrations { set: Box::new(set.clone()), versions }, name })
     }
 
+    /// The schema that all migrations of a set but one make.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] if the set lacks the version.
+    pub fn migrations_without(set: &Set, version: &str) -> Result<Side, Error> {
+        // It names the migration.
+        Side::migrations_up_to(set, version)?;
+        let left_out = set.named_as(version).map(|migration| migration.version().clone());
+        let all = set.iter().map(|migration| migration.version().clone());
+        let versions = all.filter(|one| Some(one) != left_out.as_ref()).collect();
+        Ok(Side::of_versions(set, versions, format!("the migrations of {} without {version}", set.name())))
+    }
+
+    /// The schema that some migrations of a set make.
+    pub(crate) fn of_versions(set: &Set, versions: Vec<Version>, name: String) -> Side {
+        Side { kind: SideKind::Migrations { set: Box::new(set.clone()), versions }, name }
+    }
+
     /// The schema that plain SQL makes in an empty database. `path` names it in errors.
     ///
     /// # Errors
@@ -135,6 +155,14 @@ impl Side {
         let path = path.as_ref();
         let name = path.to_string_lossy().into_owned();
         Ok(Side { kind: SideKind::Plain(files(path)?), name })
+    }
+
+    /// The renames that comments in plain SQL declare.
+    pub(super) fn renames(&self) -> Vec<(String, String)> {
+        match &self.kind {
+            SideKind::Plain(files) => files.iter().flat_map(|file| renames(file.script.text())).collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// The database, if the side is one.

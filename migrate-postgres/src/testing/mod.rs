@@ -107,6 +107,7 @@ mod harness;
 mod lint;
 mod postmaster;
 mod reversible;
+mod schema_file;
 mod server;
 mod shared;
 mod template;
@@ -123,6 +124,7 @@ pub use lint::{LintTest, LintTestError};
 pub use reversible::{
     Irreversible, Reversible, ReversibleProblem, RoundTrip, TriedMigration, assert_reversible,
 };
+pub use schema_file::{StaleSchemaFile, check_schema_file};
 pub use server::{Server, ServerBuilder, ShutdownMode, server, shared_server};
 
 use crate::Migrator;

@@ -15,9 +15,9 @@ async fn two_schemas_are_compared_and_the_exit_code_tells_ci() {
         "diff.txt",
         &stage.transcript(&[
             "diff --to schema.sql --exit-code",
-            "diff --to wished.sql",
+            "diff --to wished.sql --exit-code",
             "diff --to wished.sql --exit-code --json",
-            "diff --from migrations@0001 --to migrations",
+            "diff --from migrations@0001 --to migrations --exit-code",
             "diff --to migrations --from migrations@0009",
             "diff --to wrong.sql",
             "diff --to missing.sql",

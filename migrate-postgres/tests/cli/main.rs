@@ -32,3 +32,4 @@ mod terminal;
 mod waiting;
 #[cfg(unix)]
 mod wire;
+mod writing;

@@ -3,6 +3,7 @@
 mod pairs;
 mod proof;
 mod sides;
+mod written;
 
 use proof::proved;
 use std::fmt::Write as _;

@@ -7,16 +7,16 @@ use migrate_postgres::{Error, Migrator, Set};
 use migrate_tests::sets::{Scripts, folder_of, set};
 use std::process::Command;
 
-async fn database() -> Database {
+pub(super) async fn database() -> Database {
     testing::server().unwrap().database().await.unwrap()
 }
 
-async fn run(database: &Database, sql: &str) {
+pub(super) async fn run(database: &Database, sql: &str) {
     database.connect().await.unwrap().batch_execute(sql).await.unwrap();
 }
 
 /// Two migrations: a table with rows, and an index.
-fn users() -> Set {
+pub(super) fn users() -> Set {
     let ups = [
         "CREATE TABLE users (id bigint PRIMARY KEY, name text);",
         "CREATE INDEX CONCURRENTLY by_name ON users (name);",

@@ -1,6 +1,7 @@
 //! `drift`.
 
 use super::comparison::ComparisonArgs;
+use super::diff::{Direction, comments, exit, put_written};
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
@@ -10,6 +11,7 @@ use crate::cli::options::unused;
 use crate::cli::page::{Page, Tone};
 use crate::cli::problem::Problem;
 use crate::schema::drift::SnapshotChange;
+use crate::sides::{Side, WrittenDifference};
 use serde_json::json;
 
 /// Compare the schema with the applied migrations
@@ -20,12 +22,16 @@ use serde_json::json;
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = unused(&["history", "ignore_foreign_history"]),
-    after_help = "Exit code 4 means that the schema differs.\n\nExamples:\n  migrate drift --ignore 'extension:pg_stat_statements'\n  migrate up --snapshot-schema, and later: migrate drift --kept"
+    after_help = "Exit code 4 means that the schema differs.\n\nExamples:\n  migrate drift --ignore 'extension:pg_stat_statements'\n  migrate drift --sql\n  migrate up --snapshot-schema, and later: migrate drift --kept"
 )]
 pub(crate) struct Args {
     /// Compare with the schema recorded at the end of the last run, without a scratch database
     #[arg(long, conflicts_with_all = ["schema", "scratch"])]
     kept: bool,
+    /// Print the SQL that makes the database what its applied migrations make, and the SQL of a migration that
+    /// makes them what the database is
+    #[arg(long, conflicts_with_all = ["kept", "keep"])]
+    sql: bool,
     /// Only record the current schema, without comparing
     #[arg(long, conflicts_with_all = ["kept", "schema", "scratch", "ignore", "privileges"])]
     keep: bool,
@@ -38,6 +44,7 @@ impl Args {
         match (self.keep, self.kept) {
             (true, _) => keep(context).await,
             (_, true) => self.since_kept(context).await,
+            _ if self.sql => self.sql(context).await,
             _ => self.drift(context).await,
         }
     }
@@ -68,6 +75,48 @@ impl Args {
         let next = Next::default()
             .or(context.invocation.command("drift"), "shows how they differ, on a scratch database");
         Ok(Answer { exit: Exit::Drift, next, ..Answer::done(page, data) })
+    }
+
+    /// The SQL for either side.
+    async fn sql(&self, context: &Context) -> Result<Answer, Problem> {
+        let target = context.target()?;
+        let comparison = self.comparison.comparison(context);
+        let set = context.migrator.set();
+        let (_, state) = context.migrator.state(&target).await?;
+        let versions = state.applied.iter().map(|applied| applied.version.clone());
+        let versions = versions.filter(|version| set.find(version).is_some()).collect();
+        let made = Side::of_versions(set, versions, "the applied migrations".to_owned());
+        let live = Side::endpoint(target.clone());
+        let fix = context.migrator.write_difference(&target, &live, &made, &comparison, &[]).await?;
+        let adopt = context.migrator.write_difference(&target, &made, &live, &comparison, &[]).await?;
+        let mut text = String::new();
+        for (what, written) in [
+            ("that makes the database what its applied migrations make", &fix),
+            ("of a migration that makes the database what it is now", &adopt),
+        ] {
+            text.push_str(
+                &comments(&format!("; the SQL {what}:"), written, Direction::Up).replacen(" ; ", "; ", 1),
+            );
+            written.scripts.iter().for_each(|script| text.push_str(&script.up));
+            text.push('\n');
+        }
+        let section = |written: &WrittenDifference| {
+            let mut data = json!({});
+            put_written(&mut data, written);
+            data
+        };
+        let data = json!({
+            "applied": state.applied.len(),
+            "differences": json::differences(&adopt.compared.differences),
+            "database": section(&fix),
+            "migrations": section(&adopt),
+        });
+        let exit = match (adopt.compared.differences.is_empty(), exit(&fix), exit(&adopt)) {
+            (true, ..) => Exit::Done,
+            (false, Exit::Done, Exit::Done) => Exit::Drift,
+            _ => Exit::Unproved,
+        };
+        Ok(Answer { exit, raw: Some(text), ..Answer::done(Page::default(), data) })
     }
 
     async fn drift(&self, context: &Context) -> Result<Answer, Problem> {

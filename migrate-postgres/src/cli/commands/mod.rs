@@ -8,7 +8,7 @@ mod backup;
 mod baseline;
 mod compare;
 pub(super) mod comparison;
-mod diff;
+pub(super) mod diff;
 mod down;
 mod drift;
 mod explained;
@@ -22,6 +22,7 @@ mod report;
 mod reset;
 mod resolve;
 pub(super) mod run;
+mod schema;
 pub(super) mod seed;
 mod status;
 #[cfg(feature = "testing")]
@@ -75,8 +76,10 @@ pub(crate) enum Command {
     Adopt(adopt::Args),
     /// Compare the schema with the applied migrations
     Drift(drift::Args),
-    /// Compare two schemas: migrations, databases, plain SQL
+    /// Write the SQL that turns one schema into another
     Diff(diff::Args),
+    /// Write the whole schema as one file of SQL
+    Schema(schema::Args),
     /// Write what lint needs to know about the database to a file
     Facts(facts::Args),
     /// Show every attempt to apply, revert or mark a migration
@@ -91,7 +94,7 @@ pub(crate) enum Command {
 }
 
 /// The names of all commands, including those that only the program has.
-pub(super) const NAMES: [&str; 28] = [
+pub(super) const NAMES: [&str; 29] = [
     "accept",
     "renumber",
     "status",
@@ -114,6 +117,7 @@ pub(super) const NAMES: [&str; 28] = [
     "adopt",
     "drift",
     "diff",
+    "schema",
     "dev",
     "backfill",
     "test",
@@ -144,6 +148,7 @@ impl Command {
             Command::Adopt(_) => "adopt",
             Command::Drift(_) => "drift",
             Command::Diff(_) => "diff",
+            Command::Schema(_) => "schema",
             Command::History(_) => "history",
             Command::Facts(_) => "facts",
             Command::Report(_) => "report",
@@ -195,6 +200,7 @@ impl Command {
             Command::Adopt(args) => Box::pin(args.run(context)),
             Command::Drift(args) => Box::pin(args.run(context)),
             Command::Diff(args) => Box::pin(args.run(context)),
+            Command::Schema(args) => Box::pin(args.run(context)),
             Command::History(args) => Box::pin(args.run(context)),
             Command::Facts(args) => Box::pin(args.run(context)),
             Command::Report(args) => Box::pin(args.run(context)),

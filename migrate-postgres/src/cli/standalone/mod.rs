@@ -9,6 +9,7 @@ mod renumber;
 mod rewrite;
 mod stub;
 mod waiting;
+mod written;
 
 pub(super) use check::{Incomplete, Part};
 pub(super) use dev::DevProblem;
@@ -27,7 +28,9 @@ use crate::{Migrator, Set};
 use clap::{Arg, Args as _, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use migrate_core::config::{Config, JudgeError, source};
-use migrate_core::directory::Reading;
+use migrate_core::directory::source::folder;
+use migrate_core::directory::{self, Reading};
+use migrate_core::{FolderError, ProblemKind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -39,7 +42,7 @@ use std::process::ExitCode;
 #[command(
     name = "migrate",
     version,
-    after_help = "Exit codes: 0 done, 1 error, 2 usage, 3 pending, 4 drift, 5 refused, 6 lock not acquired, 7 failed, 8 in doubt, 9 stop, 10 no backup, 11 rehearsal incomplete, 12 findings, 13 assertion not true, 14 rows differ\n\nExample:\n  migrate --folder db/migrations status"
+    after_help = "Exit codes: 0 done, 1 error, 2 usage, 3 pending, 4 drift, 5 refused, 6 lock not acquired, 7 failed, 8 in doubt, 9 stop, 10 no backup, 11 rehearsal incomplete, 12 findings, 13 assertion not true, 14 rows differ, 15 not proved\n\nExample:\n  migrate --folder db/migrations status"
 )]
 pub struct Program {
     #[command(flatten)]
@@ -106,7 +109,7 @@ impl Program {
     }
 
     async fn run_to_exit(self) -> Exit {
-        let signals = Signals::listen();
+        let mut signals = Signals::listen();
         let Program { folder, dotenv, options, command } = self;
         let context =
             |migrator: &Migrator, options| folder.context(migrator, options).with_dotenv(!dotenv.no_dotenv);
@@ -116,8 +119,19 @@ impl Program {
                 Exit::Done
             }
             ProgramCommand::New(args) => {
-                let context = context(&Migrator::new(empty()), options);
-                answer::print("new", args.run(&folder.folder, &context), &context)
+                let read =
+                    if args.is_written() { folder.written(&options) } else { Ok(Migrator::new(empty())) };
+                let migrator = read.as_ref().map_or_else(|_| Migrator::new(empty()), Clone::clone);
+                let context = context(&migrator, options);
+                let answer = match read {
+                    Ok(_) => {
+                        let running = Box::pin(args.run(&folder.folder, &context));
+                        super::ended(running, false, &context, &mut signals).await
+                    }
+                    Err(problem) => Err(problem),
+                };
+                context.ui.end();
+                answer::print("new", answer, &context)
             }
             ProgramCommand::Renumber(args) => {
                 // The folder may have two migrations of one version; this command resolves that.
@@ -172,6 +186,20 @@ impl FolderArgs {
         let mut migrator = self.settings(Set::from_folder_as(&self.folder, &reading)?);
         migrator.settings.approvals = self.approvals()?;
         Ok(migrator)
+    }
+
+    /// The folder's set for a migration that is to be written; empty if the folder has none.
+    fn written(&self, options: &Options) -> Result<Migrator, Problem> {
+        let has_none = match directory::outline(match folder::collect(&self.folder) {
+            Err(FolderError::NotFound { .. }) => return Ok(self.settings(empty())),
+            files => files?,
+        }) {
+            Ok(outline) => outline.names.is_empty(),
+            Err(problems) => {
+                problems.iter().all(|problem| matches!(problem.kind, ProblemKind::NoMigrations { .. }))
+            }
+        };
+        if has_none { Ok(self.settings(empty())) } else { self.migrator(false, options) }
     }
 
     /// The approvals of migrate.toml, which `migrate!` embeds in a service. They live as long as the program.

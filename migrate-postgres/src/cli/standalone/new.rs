@@ -2,6 +2,7 @@
 
 use super::fill::Fill;
 use super::stub::{self, Last, Parts, Stub};
+use super::written::{Place, Source};
 use crate::cli::answer::Answer;
 use crate::cli::context::Context;
 use crate::cli::next::Next;
@@ -25,7 +26,7 @@ use std::time::SystemTime;
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args = super::unused_over_files(&["folder", "json", "color"]),
-    after_help = "Examples:\n  migrate new create_users\n  migrate new create_users --with-down --with-verify\n  migrate new slugs --rust\n  migrate new --fill users.slug --as 'lower(name)'"
+    after_help = "Examples:\n  migrate new create_users\n  migrate new create_users --with-down --with-verify\n  migrate new slugs --rust\n  migrate new --fill users.slug --as 'lower(name)'\n  migrate new add_email --to schema.sql\n  migrate new take_email_back --revert-of 0042"
 )]
 pub(super) struct Args {
     /// What the migration does, for example create_users
@@ -55,6 +56,8 @@ pub(super) struct Args {
     /// The style of versions, if the folder is still empty [default: sequence; timestamp for prisma]
     #[arg(long, value_name = "STYLE")]
     versions: Option<EmptyVersions>,
+    #[command(flatten)]
+    source: Source,
 }
 
 /// Layouts for a new folder.
@@ -78,7 +81,15 @@ enum EmptyVersions {
 }
 
 impl Args {
-    pub(super) fn run(&self, folder: &Path, context: &Context) -> Result<Answer, Problem> {
+    /// True if the migration is written from a difference.
+    pub(super) fn is_written(&self) -> bool {
+        self.source.is_given()
+    }
+
+    pub(super) async fn run(&self, folder: &Path, context: &Context) -> Result<Answer, Problem> {
+        if self.is_written() {
+            return self.source.write(&self.place(folder)?, context).await;
+        }
         let fill = self.fill()?;
         let stubs = self.stubs(folder, fill.as_ref())?;
         for stub in &stubs {
@@ -117,25 +128,19 @@ impl Args {
         fill.map(Some).map_err(|expected| Problem::NewFill { expected })
     }
 
+    /// The place of the files of a migration that is written.
+    fn place<'f>(&self, folder: &'f Path) -> Result<Place<'f>, Problem> {
+        let given = self.name.clone().unwrap_or_default();
+        let name = stub::name(&given).ok_or(Problem::NewName { name: given })?;
+        let (layout, names, paths) = layout_of(folder, self.layout.layout())?;
+        let first_version = self.first_version(layout);
+        Ok(Place { folder, name, layout, first_version, names, paths, mark: "" })
+    }
+
     fn stubs(&self, folder: &Path, fill: Option<&Fill>) -> Result<Vec<Stub>, Problem> {
         let given = self.name.clone().or_else(|| fill.map(Fill::name)).unwrap_or_default();
         let name = stub::name(&given).ok_or(Problem::NewName { name: given })?;
-        let files = match folder::collect(folder) {
-            Err(FolderError::NotFound { .. }) => Vec::new(),
-            files => files?,
-        };
-        let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
-        // A problem in the folder does not prevent the next migration, as long as the layout is clear.
-        let outline = match directory::outline(files) {
-            Ok(outline) => Some(outline).filter(|outline| !outline.names.is_empty()),
-            Err(problems) if is_empty(&problems) => None,
-            Err(problems) => {
-                let problems = problems.under(&folder.to_string_lossy());
-                return Err(FolderError::Problems { path: folder.to_owned(), problems }.into());
-            }
-        };
-        let layout = outline.as_ref().map_or(self.layout.layout(), |outline| outline.layout);
-        let names = outline.map(|outline| outline.names).unwrap_or_default();
+        let (layout, names, paths) = layout_of(folder, self.layout.layout())?;
         let version = match Last::of(&names, layout) {
             Some(last) => last.next(&name, SystemTime::now()),
             None => self.first_version(layout),
@@ -175,6 +180,29 @@ impl EmptyLayout {
     }
 }
 
+/// The layout of a folder, the names of its migrations and the paths of its files.
+pub(super) fn layout_of(
+    folder: &Path,
+    of_empty: Layout,
+) -> Result<(Layout, Vec<String>, Vec<String>), Problem> {
+    let files = match folder::collect(folder) {
+        Err(FolderError::NotFound { .. }) => Vec::new(),
+        files => files?,
+    };
+    let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
+    // A problem in the folder does not prevent the next migration, as long as the layout is clear.
+    let outline = match directory::outline(files) {
+        Ok(outline) => Some(outline).filter(|outline| !outline.names.is_empty()),
+        Err(problems) if is_empty(&problems) => None,
+        Err(problems) => {
+            let problems = problems.under(&folder.to_string_lossy());
+            return Err(FolderError::Problems { path: folder.to_owned(), problems }.into());
+        }
+    };
+    let layout = outline.as_ref().map_or(of_empty, |outline| outline.layout);
+    Ok((layout, outline.map(|outline| outline.names).unwrap_or_default(), paths))
+}
+
 /// The files that add and fill a column, the first one with this version.
 fn filled(
     fill: &Fill,
@@ -207,7 +235,7 @@ fn is_empty(problems: &migrate_core::Problems) -> bool {
 }
 
 /// Writes a file that must not exist yet.
-fn write(path: &Path, text: &str) -> Result<(), Problem> {
+pub(super) fn write(path: &Path, text: &str) -> Result<(), Problem> {
     let failed = |source: std::io::Error| match source.kind() {
         std::io::ErrorKind::AlreadyExists => Problem::Exists { path: path.to_owned() },
         _ => Problem::File { what: "write", path: path.to_owned(), source },

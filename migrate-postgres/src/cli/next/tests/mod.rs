@@ -49,7 +49,8 @@ fn assert_has_all(cli: &clap::Command, text: &str) {
 }
 
 /// The problems of commands that only the program has.
-const OF_PROGRAM: [&str; 5] = ["copy", "incomplete", "layout", "nothing_applied", "unknown_rule"];
+const OF_PROGRAM: [&str; 6] =
+    ["copy", "incomplete", "layout", "not_empty", "nothing_applied", "unknown_rule"];
 
 /// The snapshots of everything that gives advice.
 fn snapshots() -> String {

@@ -64,6 +64,10 @@ each! { is_listed, examples, Problem:
     Problem::KeptEarlier { .. } => Problem::KeptEarlier { at: "2026-11-26T22:39:02Z".to_owned() };
     Problem::Renumber(_) => Problem::Renumber(RenumberProblem::Applied { name: name() });
     Problem::Rewrite(_) => Problem::Rewrite(RewriteProblem::NothingApplied);
+    Problem::PerhapsRenamed { .. } => Problem::PerhapsRenamed {
+        renames: vec![("column".to_owned(), "public.users.mail".to_owned(), "public.users.email".to_owned())],
+    };
+    Problem::NotEmptyFolder { .. } => Problem::NotEmptyFolder { count: 2 };
     Problem::Dev(_) => Problem::Dev(DevProblem::NotDevelopment { database: database() });
     Problem::Incomplete(_) => Problem::Incomplete(vec![
         Incomplete { name: name(), lacks: vec![Part::Down, Part::Verify] },
@@ -114,6 +118,8 @@ each! { is_dev, developing, DevProblem:
         DevProblem::NoDown { name: "0003_c".to_owned(), edited: name() };
     DevProblem::Unknown { .. } =>
         DevProblem::Unknown { name: name(), why: "the program git is not there".to_owned() };
+    DevProblem::Unproved { .. } =>
+        DevProblem::Unproved { reasons: vec!["rows changed: public.users".to_owned()] };
     DevProblem::Copy { .. } =>
         DevProblem::Copy { database: database(), message: "permission denied to create database".to_owned() };
 }

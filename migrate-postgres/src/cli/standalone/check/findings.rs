@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The findings of a folder.
-pub(super) struct Findings<'s> {
+pub(in crate::cli::standalone) struct Findings<'s> {
     set: &'s Set,
     folder: String,
     deny: Option<Risk>,
@@ -24,7 +24,11 @@ pub(super) struct Findings<'s> {
 }
 
 impl<'s> Findings<'s> {
-    pub(super) fn of(set: &'s Set, config: &LintConfig, folder: &Path) -> Result<Findings<'s>, Problem> {
+    pub(in crate::cli::standalone) fn of(
+        set: &'s Set,
+        config: &LintConfig,
+        folder: &Path,
+    ) -> Result<Findings<'s>, Problem> {
         let folder = folder.to_string_lossy();
         let folder = folder.strip_prefix("./").unwrap_or(&folder).to_owned();
         let options = config.options(set)?;
@@ -33,7 +37,7 @@ impl<'s> Findings<'s> {
         Ok(Findings { set, folder, deny: config.deny, judgement, is_new })
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::cli::standalone) fn is_empty(&self) -> bool {
         self.judgement.findings.is_empty()
     }
 
@@ -41,12 +45,12 @@ impl<'s> Findings<'s> {
         finding.is_error || self.deny.is_some_and(|deny| finding.risk >= deny)
     }
 
-    pub(super) fn is_denied(&self) -> bool {
+    pub(in crate::cli::standalone) fn is_denied(&self) -> bool {
         self.judgement.findings.iter().any(|finding| self.denies(finding))
     }
 
     /// The numbers, for the end of a sentence: `; 3 findings: 1 very risky, 2 dangerous`.
-    pub(super) fn summary(&self) -> String {
+    pub(in crate::cli::standalone) fn summary(&self) -> String {
         let of = |risk: Risk| self.judgement.findings.iter().filter(|finding| finding.risk == risk).count();
         let counts = [Risk::VeryRisky, Risk::Dangerous, Risk::Careful].map(|risk| (of(risk), risk));
         let counts: Vec<String> = counts
@@ -72,7 +76,7 @@ impl<'s> Findings<'s> {
 
     /// For people. If it is not known which migrations are applied, most careful findings are about statements
     /// that ran long ago: they are counted by rule, unless all are asked for.
-    pub(super) fn page(&self, all: bool) -> Page {
+    pub(in crate::cli::standalone) fn page(&self, all: bool) -> Page {
         let is_full = |finding: &&Finding| {
             all || self.is_new || finding.risk >= Risk::Dangerous || self.denies(finding)
         };
@@ -112,12 +116,12 @@ impl<'s> Findings<'s> {
         page.line("--all shows each of these; --since VERSION judges only later migrations").line("")
     }
 
-    pub(super) fn json(&self) -> Vec<Value> {
+    pub(in crate::cli::standalone) fn json(&self) -> Vec<Value> {
         self.judgement.findings.iter().map(|finding| self.finding_json(finding)).collect()
     }
 
     /// The findings that the author has accepted.
-    pub(super) fn approved_json(&self) -> Vec<Value> {
+    pub(in crate::cli::standalone) fn approved_json(&self) -> Vec<Value> {
         self.judgement
             .approved
             .iter()
@@ -137,7 +141,7 @@ impl<'s> Findings<'s> {
     }
 
     /// The results of a SARIF document.
-    pub(super) fn sarif(&self) -> Vec<Value> {
+    pub(in crate::cli::standalone) fn sarif(&self) -> Vec<Value> {
         let result = |finding: &Finding| {
             let region = sarif::Region { start: finding.place, end: end(finding, self.set) };
             sarif::result(finding, &path(finding, &self.folder), region)
@@ -151,7 +155,7 @@ impl<'s> Findings<'s> {
     }
 
     /// An annotation for each.
-    pub(super) fn github(&self) -> String {
+    pub(in crate::cli::standalone) fn github(&self) -> String {
         let annotation = |finding: &Finding| {
             let path = path(finding, &self.folder);
             github::annotation(finding, &path, end(finding, self.set), self.denies(finding))

@@ -16,7 +16,7 @@ use crate::cli::page::{Page, Tone};
 use crate::cli::problem::Problem;
 use crate::error::Error;
 use clap::ValueEnum;
-use findings::Findings;
+pub(super) use findings::Findings;
 use migrate_core::config::{LintConfig, Since};
 use migrate_core::directory::Directory;
 use migrate_core::directory::source::folder;
@@ -200,7 +200,7 @@ impl Args {
 }
 
 /// Reads a folder; the paths of its problems begin with it.
-fn read(folder: &Path, reading: &Reading) -> Result<Directory, FolderError> {
+pub(super) fn read(folder: &Path, reading: &Reading) -> Result<Directory, FolderError> {
     let problems = |problems: Problems| FolderError::Problems {
         path: folder.to_owned(),
         problems: problems.under(&folder.to_string_lossy()),

@@ -5,6 +5,7 @@ mod edits;
 mod git;
 mod problem;
 mod watch;
+mod wished;
 
 pub(crate) use problem::DevProblem;
 
@@ -24,10 +25,12 @@ use crate::cli::{ended, reset};
 use crate::connection::endpoint::Endpoint;
 use crate::connection::target::Target as _;
 use crate::error::Error;
+use crate::schema::drift::Comparison;
 use crate::{Migrator, Report, SeedReport};
 use edits::Edits;
 use migrate_core::plan::{Plan as _, Redo, Refused};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use watch::Watched;
 
 /// Apply pending migrations, and redo the one that you are writing
@@ -40,7 +43,7 @@ use watch::Watched;
 #[derive(Clone, clap::Args)]
 #[command(
     args = unused(&["lock_wait", "lock_timeout", "statement_timeout"]),
-    after_help = "Examples:\n  migrate dev --mark-development    the first time\n  migrate dev --watch               again after each change of a file\n  migrate dev --copy-to app_dev_2   a new database from the folder, with the rows that fit"
+    after_help = "Examples:\n  migrate dev --mark-development    the first time\n  migrate dev --watch               again after each change of a file\n  migrate dev --watch --to schema.sql\n  migrate dev --copy-to app_dev_2   a new database from the folder, with the rows that fit"
 )]
 pub(super) struct Args {
     /// Go on and run again after each change in the folder
@@ -49,6 +52,16 @@ pub(super) struct Args {
     /// First mark the database as a development database
     #[arg(long)]
     mark_development: bool,
+    /// First write the next migration: the one that makes the schema of this side, such as schema.sql, of the folder's.
+    /// It is written again as the side changes
+    #[arg(long, value_name = "SIDE", conflicts_with = "copy_to")]
+    to: Option<String>,
+    /// The name of that migration
+    #[arg(long, value_name = "NAME", default_value = "schema", requires = "to")]
+    name: String,
+    /// Make scratch databases in this empty database instead of temporary ones, for a role without CREATEDB
+    #[arg(long, value_name = "URL", requires = "to")]
+    scratch: Option<String>,
     #[command(flatten)]
     environment: Environment,
     /// Run no seeds
@@ -85,7 +98,7 @@ impl Args {
         mut signals: Signals,
     ) -> Exit {
         loop {
-            let watched = Watched::of(&folder.folder);
+            let watched = Watched::of(&self.watched(folder));
             let exit = self.round(folder, dotenv, options, &mut signals).await;
             if !self.watch || matches!(exit, Exit::Interrupted | Exit::Terminated | Exit::HungUp) {
                 return exit;
@@ -93,10 +106,18 @@ impl Args {
             if !options.output.quiet && !options.output.json {
                 eprintln!("watching {}; Ctrl-C ends it", folder.folder.display());
             }
-            if let Err(signal) = signals.until_done(watched.changed(&folder.folder)).await {
+            if let Err(signal) = signals.until_done(watched.changed(&self.watched(folder))).await {
                 return Exit::of(&Problem::Interrupted(signal));
             }
         }
+    }
+
+    /// The paths to watch.
+    fn watched(&self, folder: &FolderArgs) -> Vec<PathBuf> {
+        let beside =
+            folder.folder.parent().map(|parent| ["assertions", "seeds"].map(|name| parent.join(name)));
+        let side = self.to.as_ref().map(PathBuf::from);
+        [folder.folder.clone()].into_iter().chain(beside.into_iter().flatten()).chain(side).collect()
     }
 
     /// One round, over the files as they are now.
@@ -112,13 +133,35 @@ impl Args {
         let context = folder.context(&migrator, options.clone()).with_dotenv(!dotenv.no_dotenv);
         let answer = match read {
             Ok(_) => {
-                let running = Box::pin(self.answer(folder, &context));
+                let running = Box::pin(self.written_answer(folder, options, &context));
                 ended(running, false, &context, signals).await
             }
             Err(problem) => Err(problem),
         };
         context.ui.end();
         answer::print("dev", answer, &context)
+    }
+
+    /// Writes the next migration, if one is wished, and takes the round over the folder as it then is.
+    async fn written_answer(
+        &self,
+        folder: &FolderArgs,
+        options: &Options,
+        context: &Context,
+    ) -> Result<Answer, Problem> {
+        let Some(to) = &self.to else { return self.answer(folder, context).await };
+        self.check(&context.target()?).await?;
+        let phases = context.ui.phases();
+        let comparison = Comparison::new().on_phase(move |phase| phases.tell(phase));
+        let comparison =
+            self.scratch.iter().fold(comparison, |comparison, url| comparison.scratch(url.clone()));
+        if !wished::write_next(folder, context, to, &self.name, &comparison).await? {
+            return self.answer(folder, context).await;
+        }
+        let context = folder.context(&folder.migrator(false, options)?, options.clone()).like(context);
+        let answer = self.answer(folder, &context).await;
+        context.ui.end();
+        answer
     }
 
     async fn answer(&self, folder: &FolderArgs, context: &Context) -> Result<Answer, Problem> {

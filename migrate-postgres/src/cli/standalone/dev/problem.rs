@@ -38,6 +38,11 @@ pub(crate) enum DevProblem {
         /// The reason.
         why: String,
     },
+    /// The migration for a schema is not proved.
+    Unproved {
+        /// The reasons.
+        reasons: Vec<String>,
+    },
     /// The database for a copy can't be made.
     Copy {
         /// Its name.
@@ -55,6 +60,7 @@ impl DevProblem {
             DevProblem::Released { .. } => "released",
             DevProblem::NoDown { .. } => "no_down",
             DevProblem::Unknown { .. } => "release_unknown",
+            DevProblem::Unproved { .. } => "unproved",
             DevProblem::Copy { .. } => "copy",
         }
     }
@@ -75,7 +81,7 @@ impl DevProblem {
             DevProblem::Unknown { .. } => {
                 vec![("redo".to_owned(), "takes the last migration back and applies it again")]
             }
-            DevProblem::Released { .. } | DevProblem::Copy { .. } => Vec::new(),
+            DevProblem::Released { .. } | DevProblem::Copy { .. } | DevProblem::Unproved { .. } => Vec::new(),
         }
     }
 }
@@ -114,6 +120,9 @@ impl Explain for DevProblem {
                     "{name} was edited after being applied, and it is unknown whether it is released: {why}"
                 )
             }
+            DevProblem::Unproved { reasons } => {
+                write!(f, "the migration that makes the wished schema is not proved: {}", reasons.join("; "))
+            }
             DevProblem::Copy { database, message } => {
                 write!(f, "can't make the database {database} for the copy: {message}")
             }
@@ -140,6 +149,7 @@ impl Explain for DevProblem {
                     .or(NextStep::fix("build another database"))
             }
             DevProblem::Unknown { .. } => Advice::fix("decide yourself"),
+            DevProblem::Unproved { .. } => Advice::fix("write this migration by hand; `diff` shows its SQL"),
             DevProblem::Copy { .. } => {
                 Advice::fix("give the URL of an empty database with `--copy-to`, or a role with CREATEDB")
             }

@@ -8,30 +8,29 @@ use std::time::{Duration, SystemTime};
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// The state of the files of a folder and of those beside it.
+/// The state of files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Watched {
     files: Vec<(PathBuf, Option<SystemTime>, u64)>,
 }
 
 impl Watched {
-    /// Reads the state. Assertions and seeds may stand beside the folder.
-    pub(super) fn of(folder: &Path) -> Watched {
+    /// Reads the state of files and folders.
+    pub(super) fn of(paths: &[PathBuf]) -> Watched {
         let mut files = Vec::new();
-        let beside = folder.parent().map(|parent| ["assertions", "seeds"].map(|name| parent.join(name)));
-        for path in [folder.to_owned()].into_iter().chain(beside.into_iter().flatten()) {
-            collect(&path, &mut files);
+        for path in paths {
+            collect(path, &mut files);
         }
         files.sort();
         Watched { files }
     }
 
     /// Waits until the state is another one and has stopped changing: an editor may write a file in steps.
-    pub(super) async fn changed(&self, folder: &Path) {
+    pub(super) async fn changed(&self, paths: &[PathBuf]) {
         let mut last = self.clone();
         loop {
             tokio::time::sleep(PAUSE).await;
-            let now = Watched::of(folder);
+            let now = Watched::of(paths);
             if now != *self && now == last {
                 return;
             }

@@ -1,0 +1,1 @@
+CREATE INDEX CONCURRENTLY posts_author ON posts (author);
