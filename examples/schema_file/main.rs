@@ -43,7 +43,7 @@ async fn main() -> anyhow::Result<()> {
 
 /// The test that keeps the file current.
 #[cfg(test)]
-#[migrate_postgres::test]
+#[migrate_postgres::test(set = MIGRATIONS)]
 async fn the_schema_file_is_current(url: String) -> Result<(), StaleSchemaFile> {
     check_schema_file(&url, &MIGRATIONS, SCHEMA).await
 }

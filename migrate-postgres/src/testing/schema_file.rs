@@ -38,7 +38,7 @@ migrate_core::debug_as_display!(StaleSchemaFile);
 /// # use migrate_postgres::{Migrator, migrate};
 /// # static MIGRATIONS: Migrator = migrate!("tests/fixtures/quickstart");
 ///
-/// #[migrate_postgres::test(migrations = MIGRATIONS)]
+/// #[migrate_postgres::test(set = MIGRATIONS)]
 /// async fn the_schema_file_is_current(url: String) -> Result<(), StaleSchemaFile> {
 ///     check_schema_file(&url, &MIGRATIONS, "db/schema.sql").await
 /// }
