@@ -29,7 +29,7 @@ pub(super) fn renames(text: &str) -> Vec<(String, String)> {
         for old in waiting.drain(..) {
             match &declared {
                 Some((Some(table), column)) => {
-                    found.push((format!("{table}.{old}"), format!("{table}.{column}")))
+                    found.push((format!("{table}.{old}"), format!("{table}.{column}")));
                 }
                 Some((None, object)) => found.push((beside(object, &old), object.clone())),
                 None => {}

@@ -3,7 +3,7 @@
 use crate::connection::protect;
 use crate::connection::session::Session;
 use crate::error::Error;
-use crate::schema::catalog::{Catalog, Kind};
+use crate::schema::catalog::{Catalog, Kind, Object};
 use crate::sql::answers::{is_true, text};
 use crate::sql::quote::quote_literal;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,7 +62,7 @@ impl Rows {
         let tables = catalog.objects().iter().filter(|object| object.kind() == Kind::Table);
         // The rows of a partition are those of its table.
         let tables = tables.filter(|object| !object.definition().contains("PARTITION OF"));
-        let names: Vec<&str> = tables.map(|object| object.identity()).collect();
+        let names: Vec<&str> = tables.map(Object::identity).collect();
         let mut waiting = names.clone();
         loop {
             let mut later = Vec::new();
