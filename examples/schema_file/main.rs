@@ -30,7 +30,7 @@ async fn main() -> anyhow::Result<()> {
     println!("differences: {}", compared.differences.len());
 
     // The next wish, and the migration that makes it: tried on a copy, up and down.
-    let text = std::fs::read_to_string(SCHEMA)?.replace("title text", "title text,\n    summary text");
+    let text = std::fs::read_to_string(SCHEMA)?.replace("    title", "    summary text,\n    title");
     let wished = Side::sql("schema.sql", text)?;
     let written =
         MIGRATIONS.write_difference(database.url(), &folder, &wished, &Comparison::new(), &[]).await?;
