@@ -11,7 +11,7 @@
 
 use migrate_postgres::drift::Comparison;
 use migrate_postgres::sides::Side;
-use migrate_postgres::testing::{self, StaleSchemaFile, check_schema_file};
+use migrate_postgres::testing;
 use migrate_postgres::{Migrator, migrate};
 
 static MIGRATIONS: Migrator = migrate!("schema_file/migrations");
@@ -44,6 +44,6 @@ async fn main() -> anyhow::Result<()> {
 /// The test that keeps the file current.
 #[cfg(test)]
 #[migrate_postgres::test(set = MIGRATIONS)]
-async fn the_schema_file_is_current(url: String) -> Result<(), StaleSchemaFile> {
-    check_schema_file(&url, &MIGRATIONS, SCHEMA).await
+async fn the_schema_file_is_current(url: String) -> Result<(), testing::StaleSchemaFile> {
+    testing::check_schema_file(&url, &MIGRATIONS, SCHEMA).await
 }
