@@ -95,6 +95,10 @@ pub mod operating {
         #![doc = include_str!("../docs/runbook.md")]
     }
 
+    pub mod runbook_drift {
+        #![doc = include_str!("../docs/runbook-drift.md")]
+    }
+
     pub mod command_line {
         #![doc = include_str!("../docs/cli.md")]
     }

@@ -6,6 +6,7 @@ use crate::stage::strange_variables;
 use migrate_postgres::testing::Server;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/runbook.md");
@@ -21,7 +22,9 @@ struct Host {
 
 impl Host {
     async fn new() -> Host {
-        let folder = env::temp_dir().join(format!("migrate-runbook-{}", std::process::id()));
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let folder = env::temp_dir().join(format!("migrate-runbook-{}-{number}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let server = Server::start().unwrap();
         let database = server.database().await.unwrap();
@@ -98,10 +101,19 @@ fn named(line: &str) -> Option<&str> {
 
 #[tokio::test]
 async fn every_command_of_the_runbook_prints_what_the_page_says() {
-    let page = fs::read_to_string(PAGE).unwrap();
+    assert_played(PAGE).await;
+}
+
+#[tokio::test]
+async fn every_command_of_the_page_about_drift_prints_what_it_says() {
+    assert_played(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/runbook-drift.md")).await;
+}
+
+async fn assert_played(path: &str) {
+    let page = fs::read_to_string(path).unwrap();
     let played = play(&page, &Host::new().await);
     if env::var_os("UPDATE_SNAPSHOTS").is_some() {
-        fs::write(PAGE, played).unwrap();
+        fs::write(path, played).unwrap();
         return;
     }
     let (expected, found) = (normalized(&page), normalized(&played));
