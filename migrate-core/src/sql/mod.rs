@@ -14,6 +14,7 @@ mod fault;
 mod invisible;
 mod lexer;
 mod locks;
+pub(crate) mod partition;
 #[doc(hidden)]
 mod position;
 pub mod probe;

@@ -5,11 +5,11 @@ use super::constraint::{folded, validation};
 use super::context::{Context, Rewritten, path};
 use super::names::{addition, index_columns, sql};
 use super::step::{Key, Place, Step, Undo};
-use crate::sql::TokenKind;
 use crate::sql::facts::{ConstraintFactsKind, ObjectName, Relation, RelationKind};
+use crate::sql::partition::{PartitionKey, groups};
 use crate::sql::statement::{
     AlterActionKind as Action, AlterRelation, CreateIndex, CreateTable, Fragment, LexedStatement,
-    PartitionBound, Persistence, QualifiedName, StatementKind,
+    PartitionBound, Persistence, QualifiedName,
 };
 
 const NO_BOUNDS: &str =
@@ -59,37 +59,10 @@ fn bounds(parent: &Relation, bound: Fragment<'_>) -> Option<Bounds> {
 
 /// The strategy in lowercase and the columns of a partition key; `None` if it has an expression.
 fn key(parent: &Relation) -> Option<(String, Vec<String>)> {
-    let statement = format!("CREATE TABLE t () PARTITION BY {}", parent.partition_key.as_deref()?);
-    let lexed = LexedStatement::new(&statement);
-    let StatementKind::CreateTable(table) = lexed.parse().kind else { return None };
-    let by = table.partition_by?;
+    let PartitionKey { strategy, parts } = PartitionKey::read(parent.partition_key.as_deref()?)?;
     let columns: Option<Vec<String>> =
-        by.key.items().iter().map(|column| Some(column.name()?.written().to_owned())).collect();
-    Some((by.strategy.folded().to_ascii_lowercase(), columns?))
-}
-
-/// The texts in the outermost parentheses.
-fn groups(fragment: Fragment<'_>) -> Vec<String> {
-    let (mut groups, mut depth, mut start) = (Vec::new(), 0_usize, 0);
-    let offset = fragment.span().start;
-    for token in fragment.tokens() {
-        match token.kind {
-            TokenKind::LeftParenthesis => {
-                depth += 1;
-                if depth == 1 {
-                    start = token.end;
-                }
-            }
-            TokenKind::RightParenthesis => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
-                    groups.push(fragment.text()[start - offset..token.start - offset].trim().to_owned());
-                }
-            }
-            _ => {}
-        }
-    }
-    groups
+        parts.into_iter().map(|part| part.is_column.then_some(part.text)).collect();
+    Some((strategy, columns?))
 }
 
 fn has_comma(values: &str) -> bool {

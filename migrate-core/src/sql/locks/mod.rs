@@ -27,6 +27,7 @@ pub use held::{Held, HeldLocks};
 pub(crate) use loss::changes_all;
 pub use loss::{Loss, LossKind, losses, losses_of};
 pub use mode::{LockMode, TableScan};
+pub(in crate::sql) use partition::proves_bounds;
 
 use super::statement::{
     AlterObject, LexedStatement, ObjectChange, ObjectKind, ParsedStatement, StatementKind, Wrapped,

@@ -3,7 +3,7 @@
 use super::analysis::{Analysis, Cost, Target};
 use super::facts::{Bounds, ConstraintFactsKind as Kind, Facts, Relation, RelationKind};
 use super::{LockMode, TableScan};
-use crate::sql::statement::{PartitionBound, QualifiedName};
+use crate::sql::statement::{Fragment, PartitionBound, QualifiedName};
 use LockMode::{AccessExclusive, ShareRowExclusive, ShareUpdateExclusive};
 
 const MAY_IMPLY: &str = "unless a CHECK constraint implies its bounds";
@@ -92,9 +92,7 @@ fn default_partition<'f>(analysis: &mut Analysis<'f>, parent: &Target<'f>, bound
     let facts = analysis.facts;
     let Some(default) = facts.default_partition(&parent.object) else { return };
     let default = analysis.at(default);
-    let excluded = default.relation().is_some_and(|relation| {
-        bounds.is_some_and(|bounds| checks(relation).any(|check| bounds.are_excluded_by(check)))
-    });
+    let excluded = default.relation().zip(bounds).is_some_and(|(relation, bounds)| excluded(relation, bounds));
     let cost = match (excluded, bounds) {
         (true, _) => Cost::CATALOG,
         (false, Some(_)) => {
@@ -127,11 +125,27 @@ pub(super) fn detach<'f>(
 }
 
 fn read(parent: &Target<'_>, bound: Option<&PartitionBound<'_>>) -> Option<Bounds> {
-    let key = parent.relation()?.partition_key.as_deref()?;
     match bound? {
-        PartitionBound::Values(values) => Bounds::read(key, values.text()),
-        _ => None,
+        PartitionBound::Values(values) => bounds(parent.relation()?, *values),
+        PartitionBound::Default => None,
     }
+}
+
+fn bounds(parent: &Relation, values: Fragment<'_>) -> Option<Bounds> {
+    Bounds::read(parent.partition_key.as_deref()?, values.text())
+}
+
+/// Returns true if the checks of a table prove that the bounds of a partition admit all its rows, or, for the
+/// default partition, none.
+pub(in crate::sql) fn proves_bounds(
+    parent: &Relation,
+    values: Fragment<'_>,
+    table: &Relation,
+    is_default: bool,
+) -> bool {
+    bounds(parent, values).is_some_and(|bounds| {
+        if is_default { excluded(table, &bounds) } else { implied(table, &bounds) }
+    })
 }
 
 fn checks(relation: &Relation) -> impl Iterator<Item = &str> {
@@ -140,6 +154,10 @@ fn checks(relation: &Relation) -> impl Iterator<Item = &str> {
         .iter()
         .filter(|constraint| constraint.kind == Kind::Check && constraint.is_validated);
     valid.filter_map(|constraint| constraint.expression.as_deref())
+}
+
+fn excluded(relation: &Relation, bounds: &Bounds) -> bool {
+    checks(relation).any(|check| bounds.are_excluded_by(check))
 }
 
 fn implied(relation: &Relation, bounds: &Bounds) -> bool {

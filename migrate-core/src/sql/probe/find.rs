@@ -1,7 +1,7 @@
 //! The rows that make a statement fail.
 
-use super::{FailingRows, KeyPart, Limit};
-use crate::sql::facts::{ConstraintFactsKind, Facts, ObjectName, Relation, SqlType, quoted};
+use super::{FailingRows, KeyPart, Limit, ProbeObstacle, exclusion, partition};
+use crate::sql::facts::{ConstraintFacts, ConstraintFactsKind, Facts, ObjectName, Relation, SqlType, quoted};
 use crate::sql::statement::{
     AlterActionKind as Action, AlterDomain, AlterRelation, ColumnChange, ColumnDefinition, Constraint,
     ConstraintKind, CreateIndex, DomainChange, ForeignKey, IndexConstraint, IndexElement, Name,
@@ -15,6 +15,8 @@ pub(super) struct Found {
     pub(super) written: String,
     pub(super) only: bool,
     pub(super) rows: FailingRows,
+    /// A reason not to ask that shows in the statement itself.
+    pub(super) obstacle: Option<ProbeObstacle>,
 }
 
 /// The failing rows of the constraints that were added NOT VALID, by table and name.
@@ -24,7 +26,12 @@ type NotValid = BTreeMap<(ObjectName, String), Vec<FailingRows>>;
 pub(super) fn failing(parsed: &ParsedStatement<'_>, facts: &Facts, not_valid: &mut NotValid) -> Vec<Found> {
     match &parsed.kind {
         StatementKind::CreateIndex(index) => of_index(index, facts).into_iter().collect(),
-        StatementKind::AlterRelation(alter) => of_table(alter, facts, not_valid),
+        StatementKind::AlterRelation(alter) => {
+            let mut found = of_table(alter, facts, not_valid);
+            found.extend(partition::attached(alter, facts));
+            found
+        }
+        StatementKind::CreateTable(create) => partition::created(create, facts),
         StatementKind::AlterDomain(alter) => of_domain(alter, facts, not_valid),
         _ => Vec::new(),
     }
@@ -57,12 +64,13 @@ fn of_index(index: &CreateIndex<'_>, facts: &Facts) -> Option<Found> {
         written: index.table.name.written(),
         only: index.table.only,
         rows,
+        obstacle: None,
     })
 }
 
 /// A column, or an expression without the operator class and the order after it. An expression is a function
 /// call or in parentheses, so it ends with one.
-fn key_part(element: &IndexElement<'_>) -> KeyPart {
+pub(super) fn key_part(element: &IndexElement<'_>) -> KeyPart {
     if let Some(column) = element.column {
         return KeyPart::Column(column.folded().into_owned());
     }
@@ -102,6 +110,7 @@ fn of_table(alter: &AlterRelation<'_>, facts: &Facts, not_valid: &mut NotValid) 
             written: alter.relation.name.written(),
             only: alter.relation.only,
             rows,
+            obstacle: None,
         }));
     }
     found
@@ -150,7 +159,7 @@ fn of_domain(alter: &AlterDomain<'_>, facts: &Facts, not_valid: &mut NotValid) -
                 _ => FailingRows::Null { columns: vec![column.name.clone()] },
             };
             let written = format!("{}.{}", quoted(&table.schema), quoted(&table.name));
-            found.push(Found { table: (*table).clone(), written, only: true, rows });
+            found.push(Found { table: (*table).clone(), written, only: true, rows, obstacle: None });
         }
     }
     found
@@ -211,7 +220,8 @@ impl Subject<'_> {
                 self.primary_key(index).into_iter().chain(unique(index)).collect()
             }
             ConstraintKind::ForeignKey(key) => self.foreign_key(key).into_iter().collect(),
-            _ => Vec::new(),
+            ConstraintKind::Exclude(exclusion) => exclusion::conflicts(exclusion).into_iter().collect(),
+            ConstraintKind::NotNull { column: None } => Vec::new(),
         };
         if constraint.enforced == Some(false) {
             return Vec::new();
@@ -281,9 +291,7 @@ impl Subject<'_> {
             ConstraintFactsKind::NotNull => Some(FailingRows::Null { columns }),
             ConstraintFactsKind::ForeignKey => {
                 let references = constraint.references.as_ref();
-                references.and_then(|of| {
-                    self.orphans(columns, of, constraint.referenced_columns.clone(), constraint.is_match_full)
-                })
+                references.and_then(|_| inherited_key(self.table, self.relation, self.facts, constraint))
             }
             _ => None,
         };
@@ -291,13 +299,38 @@ impl Subject<'_> {
     }
 }
 
+/// The rows that equal another one in all of these columns.
+pub(super) fn unique_key(columns: &[String]) -> FailingRows {
+    let key = columns.iter().map(|column| KeyPart::Column(column.clone())).collect();
+    FailingRows::Duplicate { key, condition: None, nulls_are_equal: false }
+}
+
+/// The rows without a match for a foreign key that a table inherits.
+pub(super) fn inherited_key(
+    table: &ObjectName,
+    relation: &Relation,
+    facts: &Facts,
+    key: &ConstraintFacts,
+) -> Option<FailingRows> {
+    let subject = Subject { table, relation, facts };
+    subject.orphans(
+        key.columns.clone(),
+        key.references.as_ref()?,
+        key.referenced_columns.clone(),
+        key.is_match_full,
+    )
+}
+
 fn key(index: &IndexConstraint<'_>) -> Option<Vec<KeyPart>> {
     let columns: Vec<KeyPart> =
         index.columns.iter().map(|column| KeyPart::Column(column.folded().into_owned())).collect();
-    (index.using_index.is_none() && !columns.is_empty() && !index.without_overlaps).then_some(columns)
+    (index.using_index.is_none() && !columns.is_empty()).then_some(columns)
 }
 
 fn unique(index: &IndexConstraint<'_>) -> Option<FailingRows> {
+    if index.without_overlaps {
+        return exclusion::overlaps(index);
+    }
     let key = key(index)?;
     Some(FailingRows::Duplicate { key, condition: None, nulls_are_equal: index.nulls_not_distinct })
 }

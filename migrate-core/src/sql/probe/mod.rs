@@ -1,11 +1,14 @@
 //! Probes: queries about existing rows that tell whether a pending statement will fail.
 //!
 //! `SET NOT NULL` fails if a row has a null, `ADD UNIQUE` if two rows are equal, a foreign key if a row has no
-//! match, a `CHECK` if a row violates it, a narrower type if a value does not fit. [`Probes`] follows the
+//! match, a `CHECK` if a row violates it, a narrower type if a value does not fit, a new partition if a row is on
+//! the wrong side of its bounds. [`Probes`] follows the
 //! pending statements in order and returns the probes of each. It runs no query: the result is data.
 
+mod exclusion;
 mod find;
 mod fit;
+mod partition;
 #[cfg(test)]
 mod tests;
 
@@ -81,6 +84,32 @@ pub enum FailingRows {
         /// The expression, in which `VALUE` stands for the column.
         expression: String,
     },
+    /// Rows that conflict with another one, by the operators of an exclusion constraint.
+    Excluded {
+        /// The values to compare. Two rows conflict if all comparisons are true.
+        parts: Vec<ExclusionPart>,
+        /// The predicate of the constraint.
+        condition: Option<String>,
+    },
+    /// Rows of a table that becomes a partition which are outside of its bounds.
+    OutsideBounds {
+        /// The condition that the rows within the bounds meet.
+        bounds: String,
+        /// The partitioned table if it is itself a partition, whose bounds hold, too.
+        within: Option<ObjectName>,
+    },
+    /// Rows of the default partition which are within the bounds of a new partition.
+    WithinBounds {
+        /// The condition that the rows within the bounds meet.
+        bounds: String,
+        /// The new partition, as written.
+        partition: String,
+    },
+    /// Rows of a table that becomes the default partition which belong to another partition.
+    OfPartitions {
+        /// The other partitions, under the names that the database knows now.
+        partitions: Vec<ObjectName>,
+    },
     /// Rows whose value is outside of the new type.
     Misfit {
         /// The column.
@@ -100,6 +129,16 @@ pub enum KeyPart {
     Column(String),
     /// An expression.
     Expression(String),
+}
+
+/// A value that an exclusion constraint compares, with its operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExclusionPart {
+    /// The value.
+    pub part: KeyPart,
+    /// The operator, as written.
+    pub operator: String,
 }
 
 /// The reason why the rows may be different when the statement runs.
@@ -125,9 +164,15 @@ pub enum ProbeObstacle {
         /// The place of the statement.
         place: String,
     },
-    /// The referenced table is created by an earlier pending statement.
+    /// A table that the answer depends on is created by an earlier pending statement.
     NewReference {
         /// The table.
+        table: ObjectName,
+    },
+    /// The bounds of a partition can't be written as a condition: the key of the partitioned table has an
+    /// operator class.
+    PartitionKey {
+        /// The partitioned table.
         table: ObjectName,
     },
 }
@@ -180,6 +225,9 @@ impl Probes {
         if let Some(place) = &self.code {
             return Some(ProbeObstacle::Code { place: place.clone() });
         }
+        if found.obstacle.is_some() {
+            return found.obstacle.clone();
+        }
         let references = match &found.rows {
             FailingRows::Orphan { references, .. } => Some(references),
             _ => None,
@@ -190,7 +238,9 @@ impl Probes {
         if let Some(table) = references.filter(|table| is_new(table)) {
             return Some(ProbeObstacle::NewReference { table: table.clone() });
         }
-        for table in std::iter::once(origin).chain(references) {
+        // Rows that are written to a partitioned table go to its partitions.
+        let parents = facts.relations.get(&found.table).map(|table| table.parents.as_slice());
+        for table in std::iter::once(origin).chain(references).chain(parents.unwrap_or_default()) {
             if let Some(place) = self.written.get(table) {
                 return Some(ProbeObstacle::Written { table: table.clone(), place: place.clone() });
             }
@@ -244,18 +294,31 @@ impl FailingRows {
     fn columns(&self) -> Vec<String> {
         match self {
             FailingRows::Null { columns } | FailingRows::Orphan { columns, .. } => columns.clone(),
-            FailingRows::Any { .. } => Vec::new(),
+            FailingRows::Any { .. } | FailingRows::OfPartitions { .. } => Vec::new(),
             FailingRows::Duplicate { key, condition, .. } => {
-                let parts = key.iter().flat_map(|part| match part {
-                    KeyPart::Column(column) => vec![column.clone()],
-                    KeyPart::Expression(expression) => words(expression),
-                });
+                let parts = key.iter().flat_map(KeyPart::columns);
                 parts.chain(condition.iter().flat_map(|condition| words(condition))).collect()
             }
-            FailingRows::Violation { expression } => words(expression),
+            FailingRows::Excluded { parts, condition } => {
+                let parts = parts.iter().flat_map(|part| part.part.columns());
+                parts.chain(condition.iter().flat_map(|condition| words(condition))).collect()
+            }
+            FailingRows::Violation { expression: condition }
+            | FailingRows::OutsideBounds { bounds: condition, .. }
+            | FailingRows::WithinBounds { bounds: condition, .. } => words(condition),
             FailingRows::DomainViolation { column, .. } | FailingRows::Misfit { column, .. } => {
                 vec![column.clone()]
             }
+        }
+    }
+}
+
+impl KeyPart {
+    /// The columns whose values decide, as far as the names show it.
+    fn columns(&self) -> Vec<String> {
+        match self {
+            KeyPart::Column(column) => vec![column.clone()],
+            KeyPart::Expression(expression) => words(expression),
         }
     }
 }

@@ -50,6 +50,15 @@ pub struct IndexElement<'t> {
     pub definition: Fragment<'t>,
 }
 
+impl<'t> IndexElement<'t> {
+    pub(in crate::sql) fn of(definition: Fragment<'t>) -> IndexElement<'t> {
+        let mut reader = definition.reader();
+        // A name followed by a parenthesis or a dot belongs to a function.
+        let column = reader.name().filter(|_| !reader.sees_sign("(") && !reader.sees_sign("."));
+        IndexElement { column, definition }
+    }
+}
+
 /// Parses the rest after `CREATE [UNIQUE] INDEX`, given the span of its last word.
 pub(super) fn create_index<'t>(
     reader: &mut Reader<'t>,
@@ -94,13 +103,5 @@ pub(super) fn create_index<'t>(
 
 fn elements<'t>(reader: &mut Reader<'t>) -> Vec<IndexElement<'t>> {
     let inside = reader.group().map(|inside| inside.items()).unwrap_or_default();
-    inside
-        .into_iter()
-        .map(|definition| {
-            let mut reader = definition.reader();
-            // A name followed by a parenthesis or a dot belongs to a function.
-            let column = reader.name().filter(|_| !reader.sees_sign("(") && !reader.sees_sign("."));
-            IndexElement { column, definition }
-        })
-        .collect()
+    inside.into_iter().map(IndexElement::of).collect()
 }
