@@ -22,6 +22,8 @@ mod record;
 mod size;
 mod specification;
 mod status;
+#[cfg(test)]
+mod tests;
 mod throttle;
 
 pub use event::{BackfillEvent, BatchReport};

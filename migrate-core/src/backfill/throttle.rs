@@ -177,16 +177,16 @@ impl fmt::Display for Throttle {
         let f = &mut Printable(f);
         match self {
             Throttle::StandbyLag { standby, lag, limit } => {
-                write!(f, "the standby {standby} is {lag:.1?} behind, and {limit:.1?} is the limit")
+                write!(f, "the standby {standby} is {lag:.1?} behind (limit: {limit:.1?})")
             }
             Throttle::SlotRetains { slot, bytes, limit } => write!(
                 f,
-                "the replication slot {slot} retains {} of WAL, and {} is the limit",
+                "the replication slot {slot} retains {} of WAL (limit: {})",
                 Size(*bytes),
                 Size(*limit)
             ),
             Throttle::Unarchived { bytes, limit } => {
-                write!(f, "{} of WAL wait to be archived, and {} is the limit", Size(*bytes), Size(*limit))
+                write!(f, "{} of WAL is waiting to be archived (limit: {})", Size(*bytes), Size(*limit))
             }
             Throttle::LockWaiters { sessions } => {
                 write!(f, "{} for a lock on the table", Waiting(*sessions))
@@ -207,8 +207,8 @@ struct Waiting(u64);
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            1 => f.write_str("1 session waits"),
-            sessions => write!(f, "{sessions} sessions wait"),
+            1 => f.write_str("1 session is waiting"),
+            sessions => write!(f, "{sessions} sessions are waiting"),
         }
     }
 }
@@ -301,12 +301,9 @@ mod tests {
         let named = reasons(&ThrottleLimits::DEFAULT);
         let words: Vec<&str> = named.iter().map(Throttle::word).collect();
         assert_eq!(words, ["standby_lag", "slot_retains", "unarchived", "lock_waiters", "wraparound_vacuum"]);
-        assert_eq!(named[0].to_string(), "the standby one is 6.0s behind, and 5.0s is the limit");
-        assert_eq!(
-            named[1].to_string(),
-            "the replication slot slot retains 5120 MB of WAL, and 4096 MB is the limit"
-        );
-        assert_eq!(named[3].to_string(), "2 sessions wait for a lock on the table");
+        assert_eq!(named[0].to_string(), "the standby one is 6.0s behind (limit: 5.0s)");
+        assert_eq!(named[1].to_string(), "the replication slot slot retains 5120 MB of WAL (limit: 4096 MB)");
+        assert_eq!(named[3].to_string(), "2 sessions are waiting for a lock on the table");
         assert_eq!(reasons(&ThrottleLimits::OFF), []);
     }
 

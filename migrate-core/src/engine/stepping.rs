@@ -1,6 +1,7 @@
 //! The steps of a plan: taking them, and retrying them.
 
-use super::{Backoff, Progress, Settings, TELL_WAITING_EVERY, decide_run};
+use super::run::{TELL_WAITING_EVERY, decide_run};
+use super::{Backoff, Progress, Settings};
 use crate::advice::Cause;
 use crate::engine::error::{ApplyError, RunError};
 use crate::engine::event::Event;

@@ -1,4 +1,4 @@
-//! Errors: options of a judgement that can't be right.
+//! Errors: invalid options of a judgement.
 
 use super::options::LintOptions;
 use super::rule::{rule, rules};
@@ -7,7 +7,7 @@ use crate::set::Set;
 use crate::set::version::Version;
 use std::collections::BTreeSet;
 
-/// Options that can't be right.
+/// Invalid options of a judgement.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LintError {
@@ -27,7 +27,7 @@ pub enum LintError {
         /// The id of the rule.
         rule: String,
     },
-    /// An own rule with an id that is not its own or not an id.
+    /// A project's own rule whose id is malformed or belongs to another rule.
     #[error("{}", crate::clean!("the own rule `{id}` needs another id: {}", if *is_taken { "it belongs to another rule" } else { "an id has lower-case letters, digits and hyphens" }))]
     BadRuleId {
         /// The id.

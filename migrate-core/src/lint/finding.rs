@@ -35,8 +35,7 @@ pub struct Finding {
     pub message: String,
     /// The safe way.
     pub safe: &'static str,
-    /// True if no approval and no accepted risk makes it right: the script approves a rule that does not
-    /// exist.
+    /// True for an error, which can't be approved: the script approves a rule that does not exist.
     pub is_error: bool,
 }
 
@@ -88,7 +87,7 @@ impl Judgement {
         self.findings.iter().filter(move |finding| finding.is_error || finding.risk >= risk)
     }
 
-    /// The highest risk that nobody has accepted.
+    /// The highest risk that is not accepted.
     pub fn worst(&self) -> Option<Risk> {
         self.findings.iter().map(|finding| finding.risk).max()
     }

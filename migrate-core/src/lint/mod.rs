@@ -76,7 +76,7 @@ use std::collections::HashMap;
 ///
 /// # Errors
 ///
-/// Options that can't be right: an id that belongs to no rule, facts about another major version.
+/// Invalid options: an id that belongs to no rule, facts about another major version.
 pub fn lint(set: &Set, options: &LintOptions) -> Result<Judgement, LintError> {
     error::check(set, options)?;
     let known = options.included_in_facts(set);

@@ -11,7 +11,7 @@ use crate::sql::facts::Facts;
 use crate::sql::statement::{ParsedStatement, QualifiedName, Span};
 use std::fmt::Debug;
 
-/// A rule of one's own, for [`LintOptions::rules`](super::LintOptions::rules).
+/// A project's own rule, for [`LintOptions::rules`](super::LintOptions::rules).
 ///
 /// # Examples
 ///
@@ -134,12 +134,12 @@ impl RuleFinding {
         RuleFinding { subject: subject.into(), message: message.into(), risk: None, span: None }
     }
 
-    /// Changes the risk, which is that of the rule.
+    /// Changes the risk; by default, that of the rule.
     pub fn at_risk(self, risk: Risk) -> RuleFinding {
         RuleFinding { risk: Some(risk), ..self }
     }
 
-    /// Sets the place in the statement, which is the whole statement.
+    /// Sets the place in the statement; by default, the whole statement.
     pub fn at(self, span: Span) -> RuleFinding {
         RuleFinding { span: Some(span), ..self }
     }

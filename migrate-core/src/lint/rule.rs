@@ -119,19 +119,19 @@ impl Rule {
         }
     }
 
-    /// Says the effect on other sessions, on running code or on data.
+    /// Describes the effect on other sessions, on running code or on data.
     #[must_use]
     pub const fn happens(self, happens: &'static str) -> Rule {
         Rule { happens, ..self }
     }
 
-    /// Says the reason.
+    /// Gives the reason.
     #[must_use]
     pub const fn why(self, why: &'static str) -> Rule {
         Rule { why, ..self }
     }
 
-    /// Says the safe way.
+    /// Describes the safe way.
     #[must_use]
     pub const fn safe(self, safe: &'static str) -> Rule {
         Rule { safe, ..self }

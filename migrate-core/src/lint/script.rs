@@ -187,7 +187,7 @@ fn takes_blocking_lock(parsed: &ParsedStatement<'_>, model: &Model) -> bool {
     }
 }
 
-/// Code that calls code is followed this far.
+/// The depth to which calls from code to code are followed.
 const DEEPEST: usize = 3;
 
 /// The context of a statement's judgement.

@@ -129,7 +129,7 @@ impl Transaction {
         }
     }
 
-    /// Says that it is the only transaction of its script.
+    /// Marks it as the only transaction of its script.
     pub(super) fn whole(self, is_whole: bool) -> Transaction {
         Transaction { is_whole, ..self }
     }

@@ -133,3 +133,33 @@ impl Wait<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Script, SqlMigration};
+
+    const FILL: &str = "-- migrate: batch=users(id)\nUPDATE users SET n = n + 1 WHERE ${batch}";
+
+    fn migration(number: u32, text: &str) -> SqlMigration {
+        let script = Script::of_up_text(format!("{number}.sql"), text.to_owned()).unwrap();
+        SqlMigration::new(Version::numeric(number.to_string()), format!("{number}_m"), script)
+    }
+
+    #[test]
+    fn steps_are_taken_until_it_is_known_if_the_next_one_waits() {
+        let (one, fill, other_fill) = (migration(1, "SELECT 1"), migration(2, FILL), migration(5, FILL));
+        let waits = migration(3, "-- migrate: after=2\nSELECT 3");
+        let waits_for_one = migration(4, "-- migrate: after=1\nSELECT 4");
+        assert_eq!(due(&[Step::apply(&fill), Step::apply(&one), Step::apply(&waits)]), 2);
+        for (before, step) in [
+            (Step::apply(&one), &waits),
+            (Step::apply(&other_fill), &waits),
+            (Step::mark(&fill), &waits),
+            (Step::apply(&one), &waits_for_one),
+        ] {
+            assert_eq!(due(&[before, Step::apply(step)]), 2);
+        }
+        assert_eq!(due(&[]), 0);
+    }
+}

@@ -173,8 +173,8 @@ impl<'s> Step<'s> {
             checksum: migration.checksum(),
             payload: None,
             verify: None,
-            up: migration.up().into_script(),
-            down: migration.down().and_then(Payload::into_script),
+            up: migration.up().stored(),
+            down: migration.down().and_then(Payload::stored),
             changes: true,
             settles: None,
             after: migration.after(),
@@ -222,7 +222,7 @@ impl<'s> Step<'s> {
         checksum: Checksum,
         payload: Payload<'s>,
     ) -> Step<'s> {
-        let down = payload.clone().into_script();
+        let down = payload.clone().stored();
         Step { action: Action::Revert, down, payload: Some(payload), ..Step::unmark(version, name, checksum) }
     }
 

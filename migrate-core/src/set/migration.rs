@@ -147,6 +147,27 @@ impl<'a> Payload<'a> {
         }
     }
 
+    /// The SQL that a history stores beside the checksum, so that a release without the migration can revert it.
+    /// None of code, which only a program contains.
+    pub fn stored(self) -> Option<Cow<'a, Script>> {
+        match self {
+            Payload::Script(script) | Payload::Backfill(script) => Some(script),
+            Payload::Code(_) => None,
+        }
+    }
+
+    /// The same kind of work with another text. Code stays as it is.
+    pub fn with_sql<'s>(self, sql: &'s Script) -> Payload<'s>
+    where
+        'a: 's,
+    {
+        match self {
+            Payload::Script(_) => Payload::Script(Cow::Borrowed(sql)),
+            Payload::Backfill(_) => Payload::Backfill(Cow::Borrowed(sql)),
+            Payload::Code(code) => Payload::Code(code),
+        }
+    }
+
     /// The script, if this payload is one.
     pub fn script(&self) -> Option<&Script> {
         match self {

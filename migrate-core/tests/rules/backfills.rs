@@ -4,8 +4,10 @@ use crate::support::{block_on, set_of, steps, take, take_with};
 use migrate_core::advice::{Words, explained};
 use migrate_core::backfill::{BackfillState, Specification};
 use migrate_core::engine::{History as _, MemoryDatabase, Settings};
-use migrate_core::history::Notice;
-use migrate_core::plan::{Baseline, Down, Plan, Policies, Redo, Refused, Resolution, Resolve, Up};
+use migrate_core::history::{HistoryState, Notice};
+use migrate_core::plan::{
+    Baseline, Down, Plan, Policies, Redo, Refused, Resolution, Resolve, Up, waiting_for,
+};
 use migrate_core::{Payload, Script, Set, SqlMigration, Version};
 
 fn version(number: u32) -> Version {
@@ -85,6 +87,19 @@ fn a_wait_takes_no_lock_and_a_run_without_one_loads_nothing() {
     let loads = database.loads();
     assert!(take(&database, &set(), &Up::all()).unwrap().is_noop());
     assert_eq!(database.loads(), loads);
+}
+
+#[test]
+fn a_migration_waits_until_its_backfill_is_finished() {
+    let (database, set) = (large(), set());
+    take(&database, &set, &Up::all()).unwrap();
+    let state = || block_on(database.history().load(&set)).unwrap();
+    let waits = |state: &HistoryState, number| {
+        waiting_for(state, set.find(&version(number)).unwrap()).map(|record| record.name.clone())
+    };
+    assert_eq!((waits(&state(), 3), waits(&state(), 4)), (Some("2_m".to_owned()), None));
+    finish(&database);
+    assert_eq!(waits(&state(), 3), None);
 }
 
 #[test]

@@ -77,7 +77,7 @@ pub enum BackfillCause {
         /// The server's message.
         message: String,
     },
-    /// More rows raise an error than may be set aside.
+    /// The statement failed for more rows than may be set aside.
     #[non_exhaustive]
     QuarantineFull {
         /// The number of rows that may be.
@@ -127,13 +127,13 @@ impl BackfillCause {
     pub(crate) fn fact(&self, relation: &str) -> String {
         match self {
             BackfillCause::NotAKey { columns, keys } if keys.is_empty() => format!(
-                "no unique index on not-null columns covers exactly {} of {relation}, and the table has no such index on others",
+                "({}) is no key of {relation}, which has no unique index on not-null columns",
                 columns.join(", ")
             ),
             BackfillCause::NotAKey { columns, keys } => {
                 let keys: Vec<String> = keys.iter().map(|key| format!("({})", key.join(", "))).collect();
                 format!(
-                    "no unique index on not-null columns covers exactly {} of {relation}; the keys of the table are {}",
+                    "({}) is no key of {relation}: the unique indexes on not-null columns are on {}",
                     columns.join(", "),
                     keys.join(", ")
                 )
@@ -147,10 +147,10 @@ impl BackfillCause {
             }
             BackfillCause::NoTable => format!("there is no table {relation}"),
             BackfillCause::KeyAssigned { column } => {
-                format!("the statement assigns {column}, which the batches go by")
+                format!("the statement assigns {column}, which belongs to the key of the batches")
             }
             BackfillCause::OwnRows => {
-                format!("the statement inserts into {relation}, which the batches go over")
+                format!("the statement inserts into {relation}, the table that it reads in batches")
             }
             BackfillCause::OrderChanged { before, now } => format!(
                 "the key of {relation} was ordered as {} at the last batch and is ordered as {} now",
@@ -167,10 +167,12 @@ impl BackfillCause {
             ),
             BackfillCause::Server { sqlstate, message } => format!("{message} (SQLSTATE {sqlstate})"),
             BackfillCause::QuarantineFull { limit, key, message } => {
-                format!("more than {limit} rows raise an error, the last of them {key}: {message}")
+                format!(
+                    "the statement failed for more than {limit} rows, the last of which is {key}: {message}"
+                )
             }
             BackfillCause::Stuck { attempts, message } => {
-                format!("a single row was tried {attempts} times in vain: {message}")
+                format!("a single row still failed after {attempts} attempts: {message}")
             }
             BackfillCause::Earlier { error } => error.clone(),
         }
@@ -187,7 +189,7 @@ impl BackfillCause {
             .or(NextStep::fix("name the columns of another key in `batch=`")),
             BackfillCause::NoKey { .. } => Advice::fix("create a unique index on not-null columns"),
             BackfillCause::NoTable => {
-                Advice::fix("restore the table").or(NextStep::fix("cancel the backfill"))
+                Advice::fix("restore the table").otherwise(NextStep::fix("cancel the backfill"))
             }
             BackfillCause::KeyAssigned { .. } => {
                 Advice::fix("name a key in `batch=` that the statement keeps")
@@ -196,11 +198,13 @@ impl BackfillCause {
                 Advice::fix("cancel the backfill, and insert with a statement of its own")
             }
             BackfillCause::OrderChanged { .. } => Advice::fix("change the column back")
-                .or(NextStep::fix("cancel the backfill, and fill the rest by another migration")),
+                .otherwise(NextStep::fix("cancel the backfill, and fill the rest in another migration")),
             BackfillCause::StillMatches => Advice::fix(
                 "create a unique index on not-null columns of the table",
             )
-            .or(NextStep::fix("cancel the backfill, and write one whose condition no changed row meets")),
+            .otherwise(NextStep::fix(
+                "cancel the backfill, and write another one whose condition no changed row meets",
+            )),
             BackfillCause::RowsLeft => Advice::fix("find out what keeps the rows from being changed")
                 .or(NextStep::fix("create a unique index on not-null columns of the table")),
             BackfillCause::Server { .. } => Advice::fix("fix the cause"),
@@ -234,12 +238,15 @@ impl Explain for StoppedBackfill {
     }
 
     fn state(&self, f: &mut Printable<'_, '_>) -> fmt::Result {
-        f.write_str("; the batch was rolled back, and those before it stay")
+        f.write_str("; the failed batch was rolled back, and earlier ones are committed")
     }
 
     fn advice(&self) -> Advice {
-        let retry = Call::retry_backfill(&self.version);
-        self.cause.advice().then(NextStep::call(retry, "continue it"))
+        let advice = self.cause.advice();
+        if let BackfillCause::OwnRows = self.cause {
+            return advice;
+        }
+        advice.then(NextStep::call(Call::retry_backfill(&self.version), "continue the backfill"))
     }
 }
 
@@ -251,7 +258,9 @@ pub(crate) fn write_unfit(
     action: &str,
 ) -> fmt::Result {
     match state {
-        None => write!(f, "there is no backfill {version} to {action}: none with this version has begun"),
+        None => {
+            write!(f, "the backfill {version} can't be {action}: no backfill with this version has begun")
+        }
         Some(state) => write!(f, "the backfill {version} can't be {action}: it is {state}"),
     }
 }

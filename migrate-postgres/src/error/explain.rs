@@ -134,10 +134,10 @@ impl Explain for Error {
             Error::Seed(seed) => seed.fact(f),
             Error::UnusableCompanions(unusable) => f.write_str(&unusable.heading()),
             Error::NoSuchEnvironment { environment, found } if found.is_empty() => {
-                write!(f, "there are no seeds of the environment {environment}, and of no other")
+                write!(f, "there are no seeds for the environment {environment}, nor for any other")
             }
             Error::NoSuchEnvironment { environment, found } => {
-                write!(f, "there are no seeds of the environment {environment}, only of {}", found.join(", "))
+                write!(f, "there are no seeds for the environment {environment}, only for {}", found.join(", "))
             }
             Error::BackfillStopped(stopped) => stopped.fact(f),
             Error::BackfillUnfit { version, state, action } => write_unfit(f, version, *state, action),

@@ -313,7 +313,7 @@ each! { is_scratch, scratches, ScratchError:
     ScratchError::LeftBehind { .. } => ScratchError::LeftBehind { database: database(), count: 1, first: "table users".to_owned() };
     ScratchError::Same { .. } => ScratchError::Same { database: database() };
     ScratchError::InUse { .. } => ScratchError::InUse { database: database() };
-    ScratchError::NoText { .. } => ScratchError::NoText { name: name(), problem: "its text is not stored".to_owned() };
+    ScratchError::NoText { .. } => ScratchError::NoText { name: name(), problem: "stores none".to_owned() };
     ScratchError::Migrating { .. } => ScratchError::Migrating { source: Box::new(failure(Left::Nothing)) };
     ScratchError::Shared { .. } => ScratchError::Shared { name: name() };
     ScratchError::PlainSql { .. } => ScratchError::PlainSql {
@@ -388,7 +388,9 @@ fn every_error_says_what_it_leaves_behind() {
             Error::Failed(_) => "\ndatabase: 0002_b ".to_owned(),
             Error::Stopped(_) => "this run did one step before it".to_owned(),
             Error::BrokenAssertions(_) | Error::Seed(_) => "\ndatabase: ".to_owned(),
-            Error::BackfillStopped(_) => "; the batch was rolled back, and those before it stay".to_owned(),
+            Error::BackfillStopped(_) => {
+                "; the failed batch was rolled back, and earlier ones are committed".to_owned()
+            }
             error => format!("; {}", error.left()),
         };
         assert!(shown.contains(&state) || shown.contains("\ndatabase: 1 of the 2"), "{state} in {shown}");

@@ -60,7 +60,7 @@ async fn more_bad_rows_than_the_limit_stop_it_by_name_and_a_retry_goes_on() {
     assert_eq!(record(&migrator, &database).await.state, BackfillState::Stopped);
     // It stays stopped, and says so again.
     let again = migrator.backfill(database.url()).await.unwrap_err();
-    assert!(again.to_string().contains("more than 2 rows raise an error"), "{again}");
+    assert!(again.to_string().contains("failed for more than 2 rows"), "{again}");
     client.batch_execute("ALTER TABLE items DROP CONSTRAINT good").await.unwrap();
     migrator.steer_backfill(database.url(), "2", BackfillAction::Retry).await.unwrap();
     migrator.backfill(database.url()).await.unwrap();

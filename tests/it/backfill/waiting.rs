@@ -64,7 +64,7 @@ async fn by_choice_the_run_is_refused_with_what_is_left_and_the_command() {
         .unwrap();
     let error = strict().run(&config).await.unwrap_err();
     let text = error.to_string();
-    assert!(text.contains("00003_step waits for the backfill of 00002_step, which is 45 % done: about 6 rows are left, for about 60 s"), "{text}");
+    assert!(text.contains("00003_step waits for the backfill of 00002_step, which is 45 % done: about 6 rows are left, which will take about 60 s"), "{text}");
     assert!(matches!(error, Error::Refused(Refused::BackfillUnfinished { rows_left: Some(6), .. })));
     for (state, quarantined, next) in [
         ("paused", 0, "resume the backfill (`steer_backfill(\"2\", BackfillAction::Resume)`), and finish"),

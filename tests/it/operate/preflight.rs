@@ -223,6 +223,104 @@ async fn half_a_key_stands_in_the_way_of_match_full_and_a_value_in_that_of_a_dom
     }
 }
 
+/// The findings about rows of each migration after the first. Each one fails as predicted; only the last may
+/// succeed.
+async fn about_each(set: &[(&str, &str)]) -> Vec<String> {
+    let database = database().await;
+    migrator(&set[..1]).run(database.url()).await.unwrap();
+    let preflight = migrator(set).preflight(database.url()).await.unwrap();
+    let found = preflight.findings.into_iter().filter(|finding| finding.check == Check::Data);
+    let (stops, others): (Vec<_>, Vec<_>) = found.partition(|finding| finding.verdict == Verdict::Stop);
+    for (file, sql) in &set[1..] {
+        let runs = migrator(&[set[0], (file, sql)]).run(database.url()).await.is_ok();
+        let is_stopped = stops.iter().any(|stop| stop.found.starts_with(file));
+        assert_eq!(runs, !is_stopped, "{file}: {stops:?}, {others:?}");
+    }
+    stops.into_iter().chain(others).map(|finding| finding.found).collect()
+}
+
+#[tokio::test]
+async fn rows_on_the_wrong_side_of_a_partitions_bounds_are_counted() {
+    let tables = "\
+        CREATE TABLE events (id int, at date) PARTITION BY RANGE (at, id); \
+        CREATE TABLE y24 PARTITION OF events FOR VALUES FROM ('2024-01-01', MINVALUE) TO ('2025-01-01', MINVALUE); \
+        CREATE TABLE rest PARTITION OF events DEFAULT; \
+        INSERT INTO events VALUES (1, '2024-05-01'), (1, '2025-05-01'), (2, '2025-05-02'), (3, NULL), (4, '2026-01-01'); \
+        CREATE TABLE mixed (id int PRIMARY KEY, at date); \
+        INSERT INTO mixed VALUES (1, '2027-01-01'), (2, NULL), (3, '2026-12-31'), (4, '2027-12-31'), (5, '2029-01-01'); \
+        CREATE TABLE kinds (id int, kind text) PARTITION BY LIST (lower(kind)); \
+        CREATE TABLE kinds_a PARTITION OF kinds FOR VALUES IN ('a', NULL); \
+        CREATE TABLE others (id int PRIMARY KEY, kind text); \
+        INSERT INTO others VALUES (1, 'A'), (2, 'b'), (3, 'C'), (4, NULL); \
+        CREATE TABLE hashed (id int) PARTITION BY HASH (id); CREATE TABLE half (id int PRIMARY KEY); \
+        INSERT INTO half SELECT generate_series(1, 20); \
+        CREATE TABLE nested (id int, at date) PARTITION BY LIST (id); \
+        CREATE TABLE nested_1 PARTITION OF nested FOR VALUES IN (1) PARTITION BY RANGE (at); \
+        CREATE TABLE leaf (id int NOT NULL, at date); INSERT INTO leaf VALUES (1, '2024-05-01'), (2, '2024-05-01');";
+    let mut found = about_each(&[
+        ("1_tables.sql", tables),
+        ("2_new.sql", "CREATE TABLE y25 PARTITION OF events FOR VALUES FROM ('2025-01-01', 1) TO ('2025-05-02', 2);"),
+        ("3_attach.sql", "ALTER TABLE events ATTACH PARTITION mixed FOR VALUES FROM ('2027-01-01', 1) TO ('2027-12-31', 4);"),
+        ("4_list.sql", "ALTER TABLE kinds ATTACH PARTITION others FOR VALUES IN ('b', 'c');"),
+        ("5_default.sql", "ALTER TABLE kinds ATTACH PARTITION others DEFAULT;"),
+        ("6_nested.sql", "ALTER TABLE nested_1 ATTACH PARTITION leaf FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');"),
+        ("7_hash.sql", "ALTER TABLE hashed ATTACH PARTITION half FOR VALUES WITH (MODULUS 2, REMAINDER 0);"),
+    ])
+    .await;
+    let hashed = found.iter().position(|found| found.starts_with("7_hash.sql:1: ")).unwrap();
+    let hashed = found.remove(hashed);
+    assert!(hashed.contains(" rows of half are outside the bounds of the partition (id: "), "{hashed}");
+    assert_eq!(
+        found,
+        [
+            "2_new.sql:1: 1 row of the default partition public.rest belongs to the new partition y25 (ctid: (0,1))",
+            "3_attach.sql:1: 4 rows of mixed are outside the bounds of the partition (id: 2, 3, 4, …)",
+            "4_list.sql:1: 2 rows of others are outside the bounds of the partition (id: 1, 4)",
+            "5_default.sql:1: 2 rows of others belong to another partition (id: 1, 4)",
+            "6_nested.sql:1: 1 row of leaf is outside the bounds of the partition (ctid: (0,2))",
+            "no conflicting rows found (1 query)",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn rows_that_an_exclusion_constraint_refuses_are_counted_unless_all_pairs_are_too_many() {
+    let tables = "\
+        CREATE TABLE bookings (id int PRIMARY KEY, room int4range, during daterange, canceled bool); \
+        INSERT INTO bookings VALUES (1, '[1,2)', '[2024-01-01,2024-01-05)', false), (2, '[1,2)', '[2024-01-04,2024-01-09)', false), \
+          (3, '[2,3)', '[2024-01-04,2024-01-09)', false), (4, '[1,2)', '[2024-01-02,2024-01-03)', true), (5, NULL, NULL, false); \
+        CREATE TABLE many (id int PRIMARY KEY, span int4range); \
+        INSERT INTO many SELECT i, int4range(i * 10, i * 10 + 5) FROM generate_series(1, 2001) i; \
+        CREATE TABLE indexed (id int PRIMARY KEY, span int4range); INSERT INTO indexed TABLE many; \
+        INSERT INTO indexed VALUES (9999, '[12,13)'); CREATE INDEX ON indexed USING gist (span); ANALYZE indexed;";
+    let found = about_each(&[
+        ("1_tables.sql", tables),
+        (
+            "2_all.sql",
+            "ALTER TABLE bookings ADD EXCLUDE USING gist (room WITH =, during range_ops WITH OPERATOR(pg_catalog.&&));",
+        ),
+        (
+            "3_some.sql",
+            "ALTER TABLE bookings ADD CONSTRAINT one EXCLUDE USING gist (room WITH =, during WITH &&) WHERE (NOT bookings.canceled);",
+        ),
+        ("4_indexed.sql", "ALTER TABLE indexed ADD EXCLUDE USING gist (span WITH &&);"),
+        ("5_many.sql", "ALTER TABLE many ADD EXCLUDE USING gist (span WITH &&);"),
+    ])
+    .await;
+    assert_eq!(
+        found,
+        [
+            "2_all.sql:1: 3 rows of bookings conflict with another one in \
+             EXCLUDE (room WITH =, during WITH OPERATOR(pg_catalog.&&)) (id: 1, 2, 4)",
+            "3_some.sql:1: 2 rows of bookings conflict with another one in \
+             EXCLUDE (room WITH =, during WITH &&) WHERE (NOT bookings.canceled) (id: 1, 2)",
+            "4_indexed.sql:1: 2 rows of indexed conflict with another one in EXCLUDE (span WITH &&) (id: 1, 9999)",
+            "5_many.sql:1: the rows of many could not be checked: without an index, comparing more than 2000 rows \
+             with each other takes too long",
+        ]
+    );
+}
+
 #[tokio::test]
 async fn values_that_a_narrower_type_excludes_are_counted() {
     let long = "2 rows of users have a value in name that does not fit varchar(7) (id: 8, 9)";

@@ -18,7 +18,7 @@ use crate::sql::{TokenKind, tokens};
 pub(super) struct Changed {
     /// The actions in its place; none if all of it runs later.
     pub(super) actions: Vec<String>,
-    /// Statements before the `ALTER TABLE`, and behind it.
+    /// Statements before the `ALTER TABLE`, and after it.
     pub(super) before: Vec<Step>,
     pub(super) behind: Vec<Step>,
     pub(super) undo: Vec<Undo>,
@@ -165,7 +165,7 @@ fn separator<'t>(text: &'t str, alter: &AlterRelation<'_>, at: usize) -> &'t str
     &text[alter.actions[before].span.end..alter.actions[at].span.start]
 }
 
-/// The text between an action and one that is added behind it.
+/// The text between an action and one that is added after it.
 fn between<'t>(text: &'t str, alter: &AlterRelation<'_>) -> &'t str {
     let first = if alter.actions.len() > 1 { separator(text, alter, 1) } else { ", " };
     if tokens(first).any(|token| matches!(token.kind, TokenKind::LineComment | TokenKind::BlockComment)) {

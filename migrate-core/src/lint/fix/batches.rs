@@ -35,7 +35,7 @@ pub(super) fn unfit(context: &Context<'_>) -> Option<String> {
     is_placeholder.then(|| "the statement has placeholders".to_owned())
 }
 
-/// The reason why the statement by itself, in batches, may not do the same.
+/// The reason why the statement may have another effect when it runs in batches.
 fn unsound(context: &Context<'_>) -> Option<String> {
     let (table, joined, returning) = match &context.parsed.kind {
         Kind::Update(update) => (&update.table.name, update.from.map(|_| "FROM"), update.returning),

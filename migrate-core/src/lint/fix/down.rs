@@ -94,8 +94,9 @@ impl Reader<'_> {
     }
 }
 
-/// Gives each statement to the step that it reverts; a statement on rows follows the one before it. Returns a
-/// doubt, or the line of a statement that may revert anything.
+/// Assigns each statement to the step that it reverts; a statement on rows goes where the one before it goes.
+/// Returns the reason for the author to check the result, if there is one. The error is the line of a statement
+/// whose effect is not known.
 fn assign(scripts: &mut [Packed], atoms: &[Atom]) -> Result<Option<String>, u32> {
     let mut doubt = None;
     let mut last: Option<(usize, usize)> = None;

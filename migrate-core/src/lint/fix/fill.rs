@@ -188,7 +188,7 @@ fn plain_type<'t>(text: &'t str, kind: &TypeName<'_>) -> &'t str {
     }
 }
 
-/// Adds the constraints when the rows have their values: before, they would refuse each change of a row
+/// Adds the constraints after the rows have their values. Earlier, they would reject every update of a row
 /// without one.
 fn constrain(
     context: &mut Context<'_>,
@@ -222,7 +222,7 @@ fn constrain(
     Ok(())
 }
 
-/// Gives the column its identity, which goes on where the values end.
+/// Gives the column its identity, which continues after the last value.
 fn identity(
     table: &Table<'_, '_>,
     column: &ColumnDefinition<'_>,

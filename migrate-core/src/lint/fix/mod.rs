@@ -1,9 +1,9 @@
-//! Safe versions: the scripts that a dangerous script should be.
+//! Safe versions: the scripts that replace a dangerous one.
 //!
 //! [`rewrites`] takes the findings of a set and writes the scripts that avoid them: `CONCURRENTLY` in a script
 //! of its own, `NOT VALID` and `VALIDATE CONSTRAINT` apart, a unique index before its constraint, a checked
-//! bound before a partition is attached, the rows of a table in batches. It writes the down scripts with them: each restores the schema from
-//! before its own up script. It names the findings that it leaves, each with the reason.
+//! bound before a partition is attached, the rows of a table in batches. Each script has a down script that
+//! restores the schema from before it. The findings that remain are listed, each with the reason.
 //!
 //! # Examples
 //!

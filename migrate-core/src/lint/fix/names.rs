@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 /// The maximum length of a name in bytes (`NAMEDATALEN` - 1).
 const LONGEST: usize = 63;
 
-/// Words that are no columns in an expression, besides functions and types.
+/// The words of an expression, besides functions and types, that are not columns.
 const NO_COLUMNS: &[&str] = &[
     "all",
     "and",

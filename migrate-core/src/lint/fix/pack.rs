@@ -87,7 +87,7 @@ impl Packing {
         (!is_free).then_some(*last)
     }
 
-    /// True if the statement would be found fault with in the transaction so far.
+    /// True if the statement would cause a finding in the transaction so far.
     fn is_found(&self, text: &str) -> bool {
         let lexed = LexedStatement::new(text);
         let parsed = lexed.parse();

@@ -148,7 +148,7 @@ fn attach(
     with_proofs(Vec::new(), &proofs, attach)
 }
 
-/// The CHECK on the default partition that no row of it belongs to a new partition.
+/// The CHECK that proves that no row of the default partition belongs to a new one.
 fn outside(
     context: &mut Context<'_>,
     parent: &ObjectName,

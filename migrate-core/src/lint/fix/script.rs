@@ -24,7 +24,8 @@ use crate::sql::statement::{
 };
 use crate::sql::{Control, TransactionMode};
 
-/// The rule whose findings go where statements outside of transactions have their own scripts.
+/// The rule that reports scripts in which only some statements run outside of transactions. A rewrite gives
+/// these statements scripts of their own.
 const MIXED: &str = "concurrently-mixed";
 
 /// The findings of a script.
@@ -72,7 +73,7 @@ pub(super) fn rewrite(
 }
 
 impl Rewrite {
-    /// Adds findings: those that are refused stay, the others are gone.
+    /// Records findings: refused ones stay, the rewrite removes the others.
     fn add(&mut self, findings: &[&Finding], refused: Vec<(Finding, String)>) {
         let is_left = |finding: &&&Finding| refused.iter().any(|(of, _)| of == **finding);
         self.done.extend(findings.iter().filter(|of| !is_left(of)).map(|of| (*of).clone()));

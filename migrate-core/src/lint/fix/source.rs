@@ -12,7 +12,7 @@ pub(super) struct Source {
     pub(super) comments: String,
     /// The statement, without its semicolon.
     pub(super) text: String,
-    /// The comment behind its semicolon.
+    /// The comment after its semicolon, on the same line.
     pub(super) trailing: String,
     /// The line in the file.
     pub(super) line: u32,
@@ -27,7 +27,7 @@ impl Source {
     }
 }
 
-/// The statements of a script. Comments behind the last one belong to it.
+/// The statements of a script. Comments after the last one belong to it.
 pub(super) fn sources(script: &Script) -> Vec<Source> {
     let text = script.text();
     let mut sources: Vec<Source> = Vec::new();

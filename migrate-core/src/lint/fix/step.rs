@@ -32,7 +32,7 @@ pub(super) struct Step {
     pub(super) comments: String,
     /// The statement, without its semicolon.
     pub(super) text: String,
-    /// The comment behind its semicolon.
+    /// The comment after its semicolon, on the same line.
     pub(super) trailing: String,
     pub(super) place: Place,
     /// True if it has to start a script: what precedes it has to be committed.

@@ -59,7 +59,7 @@ impl Explain for Refused {
                 if let Some(rows) = rows_left {
                     write!(f, ": about {rows} rows are left")?;
                 }
-                eta.map_or(Ok(()), |eta| write!(f, ", for about {} s", eta.as_secs().max(1)))
+                eta.map_or(Ok(()), |eta| write!(f, ", which will take about {} s", eta.as_secs().max(1)))
             }
             Refused::Risky { risk, statements } => {
                 let mut names: Vec<&str> = statements.iter().map(|statement| &*statement.name).collect();

@@ -173,6 +173,22 @@ fn sequences<'f>(analysis: &mut Analysis<'f>, table: &Target<'f>) {
     }
 }
 
+/// Locks the sequences that a column owns.
+pub(super) fn own_sequences<'f>(
+    analysis: &mut Analysis<'f>,
+    table: &Target<'f>,
+    column: &str,
+    mode: LockMode,
+) {
+    let facts = analysis.facts;
+    for (name, sequence) in facts.sequences(&table.object) {
+        if sequence.table_columns.iter().any(|of| of == column) {
+            let sequence = analysis.at(name);
+            analysis.catalog(&sequence, mode);
+        }
+    }
+}
+
 /// `DROP COLUMN`: drops the objects on the column, and with CASCADE those that read it.
 fn drop_column<'f>(
     analysis: &mut Analysis<'f>,
@@ -189,12 +205,7 @@ fn drop_column<'f>(
     });
     let cost = Cost { note: note.map(Into::into), ..Cost::CATALOG };
     analysis.tree(table, is_only, AccessExclusive, &cost);
-    for (name, sequence) in facts.sequences(&table.object) {
-        if sequence.table_columns.iter().any(|of| of == column) {
-            let sequence = analysis.at(name);
-            analysis.catalog(&sequence, AccessExclusive);
-        }
-    }
+    own_sequences(analysis, table, column, AccessExclusive);
     let keys = table.relation().map(|relation| relation.constraints.as_slice()).unwrap_or_default();
     for key in keys.iter().filter(|key| key.columns.iter().any(|of| of == column)) {
         constraint::referenced(analysis, key);

@@ -1,5 +1,6 @@
 //! `ADD COLUMN`, and changes of a column.
 
+use super::alter::own_sequences;
 use super::analysis::{Analysis, Cost, Target};
 use super::facts::{ConstraintFactsKind as Kind, Facts, ObjectName, Relation, RelationKind, Volatile};
 use super::type_change::{FromUnknown, Rewrites, change};
@@ -134,6 +135,10 @@ pub(super) fn alter<'f>(
         }
         ColumnChange::SetStatistics | ColumnChange::SetOptions(_) | ColumnChange::ResetOptions(_) => {
             analysis.tree(table, is_only, ShareUpdateExclusive, &Cost::CATALOG);
+        }
+        ColumnChange::SetIdentity(_) => {
+            analysis.tree(table, is_only, AccessExclusive, &Cost::CATALOG);
+            own_sequences(analysis, table, column?, ShareRowExclusive);
         }
         ColumnChange::Other(_) => return None,
         _ => analysis.tree(table, is_only, AccessExclusive, &Cost::CATALOG),

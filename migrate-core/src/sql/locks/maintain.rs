@@ -83,6 +83,10 @@ pub(super) fn reindex(analysis: &mut Analysis<'_>, reindex: &Reindex<'_>) -> Opt
         return Some(());
     };
     analysis.lock(&target, mode, built.clone());
+    if relation.kind == RelationKind::Partitioned {
+        reindex_partitions(analysis, &target);
+        return Some(());
+    }
     if let (true, Some(table)) = (is_index, &relation.table) {
         let table = analysis.at(table);
         analysis.lock(&table, Share, built);
@@ -94,6 +98,19 @@ pub(super) fn reindex(analysis: &mut Analysis<'_>, reindex: &Reindex<'_>) -> Opt
         }
     }
     Some(())
+}
+
+/// The partitions of a table, whose indexes are built again one after the other. The partitioned indexes hold
+/// nothing.
+fn reindex_partitions<'f>(analysis: &mut Analysis<'f>, table: &Target<'f>) {
+    let (facts, built) = (analysis.facts, Cost::of(TableScan::Build));
+    analysis.below(table, Share, |_| built.clone());
+    let leaves = facts.descendants(&table.object).into_iter().map(|name| analysis.at(name));
+    let leaves: Vec<Target<'f>> = leaves.filter(|leaf| !leaf.is(RelationKind::Partitioned)).collect();
+    for (index, _) in leaves.iter().flat_map(|leaf| facts.indexes(&leaf.object)) {
+        let index = analysis.at(index);
+        analysis.lock(&index, AccessExclusive, built.clone());
+    }
 }
 
 pub(super) fn cluster(analysis: &mut Analysis<'_>, cluster: &ClusterTable<'_>) -> Option<()> {

@@ -92,7 +92,8 @@ fn default_partition<'f>(analysis: &mut Analysis<'f>, parent: &Target<'f>, bound
     let facts = analysis.facts;
     let Some(default) = facts.default_partition(&parent.object) else { return };
     let default = analysis.at(default);
-    let excluded = default.relation().zip(bounds).is_some_and(|(relation, bounds)| excluded(relation, bounds));
+    let excluded =
+        default.relation().zip(bounds).is_some_and(|(relation, bounds)| excluded(relation, bounds));
     let cost = match (excluded, bounds) {
         (true, _) => Cost::CATALOG,
         (false, Some(_)) => {
@@ -143,9 +144,8 @@ pub(in crate::sql) fn proves_bounds(
     table: &Relation,
     is_default: bool,
 ) -> bool {
-    bounds(parent, values).is_some_and(|bounds| {
-        if is_default { excluded(table, &bounds) } else { implied(table, &bounds) }
-    })
+    bounds(parent, values)
+        .is_some_and(|bounds| if is_default { excluded(table, &bounds) } else { implied(table, &bounds) })
 }
 
 fn checks(relation: &Relation) -> impl Iterator<Item = &str> {

@@ -224,3 +224,131 @@ fn what_an_earlier_statement_does_is_an_obstacle() {
         probes(&["ALTER TABLE users RENAME TO people", "ALTER TABLE people ALTER email SET NOT NULL"]);
     assert_eq!((&renamed[0].table, &renamed[0].obstacle), (&users, &None));
 }
+
+/// `users` and `orders`, and `events` by the time with the partitions `y24` and `rest`, which is the default.
+fn partitioned() -> Facts {
+    let mut facts = facts();
+    for statement in [
+        "CREATE TABLE events (id int, at date NOT NULL, user_id int) PARTITION BY RANGE (at)",
+        "CREATE TABLE y24 PARTITION OF events FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')",
+        "CREATE TABLE rest PARTITION OF events DEFAULT",
+        "CREATE TABLE filled (id int PRIMARY KEY, at date NOT NULL, user_id int)",
+        "CREATE TABLE hashed (id int) PARTITION BY HASH (id)",
+    ] {
+        facts.apply(statement);
+    }
+    for (name, relation) in &mut facts.relations {
+        relation.origin = Some(name.clone());
+    }
+    facts
+}
+
+fn of_partition(facts: &Facts, statement: &str) -> Vec<(String, FailingRows)> {
+    let probes = Probes::new().next(statement, facts, "1");
+    assert!(probes.iter().all(|probe| probe.obstacle.is_none()), "{probes:?}");
+    probes.into_iter().map(|probe| (probe.written, probe.rows)).collect()
+}
+
+const Y25: &str = "(at) IS NOT NULL AND (at) >= ('2025-01-01') AND (at) < ('2026-01-01')";
+
+fn within() -> (String, FailingRows) {
+    let rows = FailingRows::WithinBounds { bounds: Y25.to_owned(), partition: "y25".to_owned() };
+    ("public.rest".to_owned(), rows)
+}
+
+fn outside(table: &str) -> (String, FailingRows) {
+    (table.to_owned(), FailingRows::OutsideBounds { bounds: Y25.to_owned(), within: None })
+}
+
+#[test]
+fn rows_on_the_wrong_side_of_its_bounds_stand_in_the_way_of_a_partition() {
+    let mut facts = partitioned();
+    let y25 = "FOR VALUES FROM ('2025-01-01') TO ('2026-01-01')";
+    let create = format!("CREATE TABLE y25 PARTITION OF events {y25}");
+    assert_eq!(of_partition(&facts, &create), [within()]);
+    let attach = format!("ALTER TABLE events ATTACH PARTITION filled {y25}");
+    let taken = FailingRows::WithinBounds { bounds: Y25.to_owned(), partition: "filled".to_owned() };
+    assert_eq!(of_partition(&facts, &attach), [outside("filled"), ("public.rest".to_owned(), taken)]);
+    assert_eq!(of_partition(&facts, "ALTER TABLE events DETACH PARTITION rest"), []);
+    // Without a default partition, a new partition takes no rows.
+    facts.apply("ALTER TABLE events DETACH PARTITION rest");
+    assert_eq!(of_partition(&facts, &create), []);
+    let default = "ALTER TABLE events ATTACH PARTITION filled DEFAULT";
+    let partitions = vec![ObjectName::new("public", "y24")];
+    assert_eq!(
+        of_partition(&facts, default),
+        [("filled".to_owned(), FailingRows::OfPartitions { partitions })]
+    );
+    // A check that proves it is not asked about again.
+    facts.apply("ALTER TABLE filled ADD CHECK (at >= '2025-01-01' AND at < '2026-01-01')");
+    assert_eq!(of_partition(&facts, &attach), []);
+}
+
+#[test]
+fn keys_that_a_partition_inherits_and_lacks_are_asked_about() {
+    let mut facts = partitioned();
+    facts.apply("ALTER TABLE events ADD PRIMARY KEY (id, at)");
+    facts.apply("ALTER TABLE events ADD FOREIGN KEY (user_id) REFERENCES users");
+    facts.apply("ALTER TABLE events DETACH PARTITION rest");
+    let attach =
+        "ALTER TABLE events ATTACH PARTITION filled FOR VALUES FROM ('2025-01-01') TO ('2026-01-01')";
+    let orphans = FailingRows::Orphan {
+        columns: strings(&["user_id"]),
+        references: ObjectName::new("public", "users"),
+        referenced_columns: strings(&["id"]),
+        is_match_full: false,
+    };
+    let of_filled = |rows| ("filled".to_owned(), rows);
+    let expected = [outside("filled"), of_filled(duplicate(&["id", "at"])), of_filled(orphans)];
+    assert_eq!(of_partition(&facts, attach), expected);
+    facts.apply("ALTER TABLE filled ADD UNIQUE (id, at), ADD FOREIGN KEY (user_id) REFERENCES users");
+    assert_eq!(of_partition(&facts, attach), [outside("filled")]);
+}
+
+#[test]
+fn bounds_that_are_no_condition_or_of_new_tables_are_an_obstacle() {
+    let facts = partitioned();
+    let obstacle = |before: &[&str], statement: &str| {
+        let mut facts = facts.clone();
+        before.iter().for_each(|statement| facts.apply(statement));
+        let probes = Probes::new().next(statement, &facts, "1");
+        probes.into_iter().next().map(|probe| probe.obstacle)
+    };
+    let table = |name: &str| ObjectName::new("public", name);
+    let hashed = "ALTER TABLE hashed ATTACH PARTITION filled FOR VALUES WITH (MODULUS 2, REMAINDER 0)";
+    assert_eq!(obstacle(&[], hashed), Some(None));
+    let new = "CREATE TABLE new (id text) PARTITION BY HASH (id)";
+    let attached = hashed.replace("hashed", "new");
+    let reference = |name| Some(Some(ProbeObstacle::NewReference { table: table(name) }));
+    assert_eq!(obstacle(&[new], &attached), reference("new"));
+    let odd = "CREATE TABLE odd (id text) PARTITION BY LIST (id text_pattern_ops)";
+    let attached = "ALTER TABLE odd ATTACH PARTITION filled FOR VALUES IN ('a')";
+    assert_eq!(obstacle(&[odd], attached), Some(Some(ProbeObstacle::PartitionKey { table: table("odd") })));
+    let first = "CREATE TABLE h0 PARTITION OF hashed FOR VALUES WITH (MODULUS 2, REMAINDER 0)";
+    assert_eq!(obstacle(&[first], "ALTER TABLE hashed ATTACH PARTITION filled DEFAULT"), reference("h0"));
+    // Rows that are written to the partitioned table may go to its default partition.
+    let mut probes = Probes::new();
+    assert_eq!(probes.next("INSERT INTO events SELECT 1", &facts, "1"), []);
+    let create = "CREATE TABLE y25 PARTITION OF events FOR VALUES FROM ('2025-01-01') TO ('2026-01-01')";
+    let written = ProbeObstacle::Written { table: table("events"), place: "1".to_owned() };
+    assert_eq!(probes.next(create, &facts, "2")[0].obstacle, Some(written));
+}
+
+#[test]
+fn rows_that_conflict_stand_in_the_way_of_an_exclusion() {
+    let column = |name: &str| KeyPart::Column(name.to_owned());
+    let part = |part, operator: &str| ExclusionPart { part, operator: operator.to_owned() };
+    let excluded = |parts, condition: Option<&str>| FailingRows::Excluded {
+        parts,
+        condition: condition.map(Into::into),
+    };
+    let parts = vec![
+        part(column("email"), "="),
+        part(KeyPart::Expression("int8range(n, id)".to_owned()), "OPERATOR(pg_catalog.&&)"),
+    ];
+    let exclude = "ALTER TABLE users ADD EXCLUDE USING gist \
+                   (email WITH =, int8range(n, id) range_ops WITH OPERATOR(pg_catalog.&&)) WHERE (n > 0)";
+    assert_eq!(rows(exclude), [excluded(parts, Some("n > 0"))]);
+    let overlaps = vec![part(column("id"), "="), part(column("n"), "&&")];
+    assert_eq!(rows("ALTER TABLE users ADD UNIQUE (id, n WITHOUT OVERLAPS)"), [excluded(overlaps, None)]);
+}

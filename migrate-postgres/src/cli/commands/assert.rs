@@ -10,7 +10,7 @@ use crate::cli::page::{Page, Piece, Table, Tone};
 use crate::cli::problem::Problem;
 use serde_json::{Value, json};
 
-/// Check what must be true of the database
+/// Check that the assertions hold
 ///
 /// Runs the queries of the folder `assertions`, in the migrations folder or beside it, each in a read-only
 /// transaction. A query must return no row, or a single true.

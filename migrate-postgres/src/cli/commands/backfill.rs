@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// Run backfills in batches, and see and steer them from any machine
+/// Run backfills, or inspect and control them from any machine
 ///
 /// A backfill begins when its migration is applied. One worker at a time runs it; `backfill run` waits while
 /// another one does, and takes over when that one is gone.
@@ -27,22 +27,22 @@ enum Action {
     /// Run the backfills that are not finished
     #[command(args = unused(&["lock_timeout", "history"]))]
     Run(RunArgs),
-    /// Show how far each backfill is, and the rows that were set aside
+    /// Show the progress of each backfill, and the rows that were set aside
     #[command(args = unused(&["history"]))]
     Status,
-    /// Pause a backfill after the batch under way
+    /// Pause a backfill after the current batch
     #[command(args = unused(&["history"]))]
     Pause(Why),
-    /// Resume a backfill that was paused
+    /// Resume a paused backfill
     #[command(args = unused(&["history"]))]
     Resume(Which),
-    /// End a backfill; what it has filled stays
+    /// Cancel a backfill; rows that it has filled stay as they are
     #[command(args = unused(&["history"]))]
     Cancel(Why),
     /// Limit a backfill to a number of rows per second
     #[command(args = unused(&["history"]))]
     Rate(RateArgs),
-    /// Resume a backfill that stopped, and retry the rows that were set aside
+    /// Resume a stopped backfill, and retry the rows that were set aside
     #[command(args = unused(&["history"]))]
     Retry(Which),
 }
@@ -50,7 +50,7 @@ enum Action {
 /// A backfill.
 #[derive(Clone, Debug, clap::Args)]
 struct Which {
-    /// The migration
+    /// The version of the backfill's migration
     #[arg(value_name = "VERSION")]
     version: String,
 }
@@ -60,7 +60,7 @@ struct Which {
 struct Why {
     #[command(flatten)]
     which: Which,
-    /// The reason, for others to see
+    /// The reason, which is shown to others
     #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     reason: Option<String>,
 }
@@ -82,16 +82,16 @@ struct RateArgs {
     after_help = "On Ctrl-C or SIGTERM, it stops at the end of the current batch and releases the backfill.\n\nExample:\n  migrate backfill run --max-lag 2s"
 )]
 struct RunArgs {
-    /// The time that a batch is to take; its number of rows follows
+    /// Target duration of a batch; the number of rows adapts to it
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     batch_time: Option<Duration>,
-    /// Pause while a standby is further behind
+    /// Pause while a standby lags by more than this
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     max_lag: Option<Duration>,
     /// Pause for no standby with this `application_name`; may be repeated
     #[arg(long, value_name = "NAME")]
     ignore_standby: Vec<String>,
-    /// The rows that may be set aside before the backfill stops
+    /// How many rows may be set aside before the backfill stops
     #[arg(long, value_name = "ROWS")]
     quarantine_limit: Option<u64>,
 }

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
     after_help = "Example:\n  migrate facts --out facts.json && migrate check --facts facts.json"
 )]
 pub(crate) struct Args {
-    /// The file; without it, the facts are printed. The positions of other sets in it stay
+    /// The file to write; without it, the facts are printed. The positions of other sets in the file are kept
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }

@@ -52,7 +52,7 @@ pub(crate) enum Command {
     Backup(backup::Args),
     /// Apply pending migrations
     Up(up::Args),
-    /// Run backfills in batches, and see and steer them from any machine
+    /// Run backfills, or inspect and control them from any machine
     Backfill(backfill::Args),
     /// Revert migrations with their down scripts
     Down(down::Args),
@@ -60,7 +60,7 @@ pub(crate) enum Command {
     Redo(redo::Args),
     /// Check applied migrations: compare checksums and run verify scripts
     Verify(verify::Args),
-    /// Check what must be true of the database
+    /// Check that the assertions hold
     Assert(assert::Args),
     /// Compare the rows of two queries
     Compare(compare::Args),

@@ -32,7 +32,7 @@ pub(crate) struct Args {
     /// after it
     #[arg(long)]
     rehearse: bool,
-    /// How long a rehearsal may take, and so hold its locks
+    /// Time limit of a rehearsal, which holds its locks until it ends
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration, requires = "rehearse")]
     limit: Duration,
 }

@@ -25,8 +25,8 @@ use std::time::Duration;
 )]
 #[command(next_help_heading = "Thresholds")]
 pub(crate) struct Args {
-    /// Age from which a transaction counts as long-running; on a table of a pending migration it is a stop, a
-    /// younger one a warning
+    /// Age from which a transaction counts as long-running: on a table of a pending migration, it is a stop,
+    /// and a younger one is a warning
     #[arg(long, value_name = "TIME", default_value = "1min", value_parser = humantime::parse_duration)]
     long_transaction: Duration,
     /// Warn if a standby is behind by at least SIZE of WAL
@@ -35,10 +35,10 @@ pub(crate) struct Args {
     /// Warn if at least SIZE will be rewritten
     #[arg(long, value_name = "SIZE", default_value = "1GB", value_parser = parse_size)]
     written: u64,
-    /// Time for each question about the rows that a pending constraint or type may exclude
+    /// Time limit of each query for rows that a pending statement would reject
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
     probe_time: Duration,
-    /// Do not ask about rows
+    /// Do not look for such rows
     #[arg(long, conflicts_with = "probe_time")]
     no_probes: bool,
     /// Stop if the last backup made by `backup` is older than TIME, or if there is none

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 pub(crate) struct Args {
     #[command(flatten)]
     environment: Environment,
-    /// Run seeds that have not changed, too
+    /// Also run seeds that have not changed
     #[arg(long)]
     again: bool,
 }
@@ -31,7 +31,7 @@ pub(crate) struct Args {
 /// The environment.
 #[derive(Clone, Debug, clap::Args)]
 pub(in crate::cli) struct Environment {
-    /// Run the seeds of this environment, too: those in the folder `seeds/NAME`
+    /// Also run the seeds of this environment, those in the folder `seeds/NAME`
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
 }

@@ -194,12 +194,27 @@ fn names(relation: &str, numbers: &str) -> String {
     )
 }
 
+/// The partition key of `c`. Without expressions, that of the common form: `RANGE (a)`, `LIST (a)`.
+const fn partition_key(with_expressions: bool) -> &'static str {
+    if with_expressions {
+        return "pg_catalog.pg_get_partkeydef(c.oid)";
+    }
+    "CASE WHEN p.partnatts = 1 AND p.partattrs[0] > 0 AND p.partstrat IN ('r', 'l') \
+         AND (SELECT o.opcdefault FROM pg_catalog.pg_opclass o WHERE o.oid = p.partclass[0]) \
+         AND p.partcollation[0] = (SELECT a.attcollation FROM pg_catalog.pg_attribute a \
+             WHERE a.attrelid = c.oid AND a.attnum = p.partattrs[0]) THEN \
+         CASE p.partstrat WHEN 'r' THEN 'RANGE (' ELSE 'LIST (' END || \
+         pg_catalog.quote_ident((SELECT a.attname FROM pg_catalog.pg_attribute a \
+             WHERE a.attrelid = c.oid AND a.attnum = p.partattrs[0])) || ')' END"
+}
+
 /// The queries about these relations, in the order in which [`Reader::read`] takes the answers.
 fn questions(oids: &[u32], wanted: &Wanted, with_expressions: bool) -> [String; 9] {
     let oids: Vec<String> = oids.iter().map(u32::to_string).collect();
     let these = format!("ANY ('{{{}}}'::oid[])", oids.join(","));
     let expression = |sql: &'static str| if with_expressions { sql } else { "NULL" };
     let words = array(&wanted.words);
+    let partition_key = partition_key(with_expressions);
     [
         "SELECT pg_catalog.array_to_string(pg_catalog.current_schemas(false), pg_catalog.chr(1)), \
          pg_catalog.current_setting('TimeZone'), pg_catalog.current_setting('server_version_num')"
@@ -207,10 +222,7 @@ fn questions(oids: &[u32], wanted: &Wanted, with_expressions: bool) -> [String; 
         format!(
             "SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence = 'u', \
              EXISTS (SELECT FROM pg_catalog.pg_partitioned_table d WHERE d.partdefid = c.oid), \
-             CASE WHEN p.partnatts = 1 AND p.partattrs[0] > 0 AND p.partstrat IN ('r', 'l') THEN \
-                 CASE p.partstrat WHEN 'r' THEN 'RANGE (' ELSE 'LIST (' END || \
-                 pg_catalog.quote_ident((SELECT a.attname FROM pg_catalog.pg_attribute a \
-                     WHERE a.attrelid = c.oid AND a.attnum = p.partattrs[0])) || ')' END, \
+             {partition_key}, \
              coalesce(s.spcname, (SELECT own.spcname FROM pg_catalog.pg_tablespace own \
                  JOIN pg_catalog.pg_database d ON d.dattablespace = own.oid \
                  WHERE d.datname = pg_catalog.current_database())), m.amname \

@@ -91,7 +91,8 @@ impl Migrator {
     /// tables the run will touch, invalid indexes, standbys, how much will be written, and the last backup.
     /// Rows that would make a pending statement fail are counted: nulls before `NOT NULL`, equal rows before
     /// `UNIQUE`, rows without a match before a foreign key, rows that violate a `CHECK`, values that do not fit
-    /// a narrower type. Nothing is written.
+    /// a narrower type, rows on the wrong side of a partition's bounds, rows that conflict under an exclusion
+    /// constraint. Nothing is written.
     ///
     /// The result says what the role may not see (other roles' sessions, standbys); members of `pg_monitor`
     /// see it. The tables are those that the pending statements name; what code and functions touch is not

@@ -101,11 +101,11 @@ impl Replay {
     /// The roles that may be missing.
     fn roles(&self) -> BTreeSet<String> {
         let roles = |of: fn(&str) -> Vec<String>| -> BTreeSet<String> {
-            let scripts = self.sources.iter().flat_map(|(_, source)| self.scripts(source.migration()));
-            let of_script = |script: Cow<'_, Script>| -> Vec<String> {
-                script.statements().iter().flat_map(|statement| of(statement.text(script.text()))).collect()
+            let payloads = self.sources.iter().flat_map(|(_, source)| self.payloads(source.migration()));
+            let of_payload = |payload: &Payload<'_>| -> Vec<String> {
+                payload.statement_texts().into_iter().flat_map(of).collect()
             };
-            scripts.flat_map(|(_, script)| of_script(script)).collect()
+            payloads.flat_map(|(_, payload)| of_payload(&payload)).collect()
         };
         let named = roles(sql::roles_named);
         match self.replayed {
@@ -115,14 +115,14 @@ impl Replay {
         }
     }
 
-    fn scripts<'m>(&self, migration: &'m dyn Migration) -> Vec<(ScriptRole, Cow<'m, Script>)> {
-        let of = |part, payload: Option<Payload<'m>>| Some((part, payload?.into_script()?));
-        let up = of(ScriptRole::Up, Some(migration.up()));
+    /// The parts of a migration that may run.
+    fn payloads<'m>(&self, migration: &'m dyn Migration) -> Vec<(ScriptRole, Payload<'m>)> {
         let all = self.replayed == Replayed::All;
-        let down = if all { of(ScriptRole::Down, migration.down()) } else { None };
-        let verify =
-            migration.verify().filter(|_| all).map(|script| (ScriptRole::Verify, Cow::Borrowed(script)));
-        up.into_iter().chain(down).chain(verify).collect()
+        let up = (ScriptRole::Up, migration.up());
+        let down = migration.down().filter(|_| all).map(|down| (ScriptRole::Down, down));
+        let verify = migration.verify().filter(|_| all);
+        let verify = verify.map(|verify| (ScriptRole::Verify, Payload::Script(Cow::Borrowed(verify))));
+        std::iter::once(up).chain(down).chain(verify).collect()
     }
 
     /// The migrator for the replay: with the given one's settings, and with guards.
@@ -138,17 +138,17 @@ impl Replay {
             let mut step = ReplayStep {
                 version: version.clone(),
                 source: source.clone(),
+                replayed: self.replayed,
                 up: None,
                 down: None,
                 verify: None,
             };
-            for (part, script) in self.scripts(source.migration()) {
-                let edited = self.edited(place, part, &script);
+            for (part, payload) in self.payloads(source.migration()) {
                 *match part {
                     ScriptRole::Up => &mut step.up,
                     ScriptRole::Down => &mut step.down,
                     ScriptRole::Verify => &mut step.verify,
-                } = Some(edited.unwrap_or_else(|| script.clone().into_owned()));
+                } = payload.script().and_then(|script| self.edited(place, part, script));
             }
             Arc::new(step) as Arc<dyn Migration>
         });
@@ -306,14 +306,23 @@ impl Building {
     }
 }
 
-/// A migration to replay.
+/// A migration to replay, with the scripts that were edited.
 #[derive(Debug)]
 struct ReplayStep {
     version: Version,
     source: ReplaySource,
+    replayed: Replayed,
     up: Option<Script>,
     down: Option<Script>,
     verify: Option<Script>,
+}
+
+/// The work with its script edited, if it was.
+fn in_place<'s>(original: Payload<'s>, edited: Option<&'s Script>) -> Payload<'s> {
+    match edited {
+        Some(script) => original.with_sql(script),
+        None => original,
+    }
 }
 
 impl Migration for ReplayStep {
@@ -330,20 +339,17 @@ impl Migration for ReplayStep {
     }
 
     fn up(&self) -> Payload<'_> {
-        match &self.up {
-            Some(script) => Payload::of_script(Cow::Borrowed(script)),
-            None => self.source.migration().up(),
-        }
+        in_place(self.source.migration().up(), self.up.as_ref())
     }
 
     fn down(&self) -> Option<Payload<'_>> {
-        let script = self.down.as_ref().map(|script| Payload::Script(Cow::Borrowed(script)));
-        // Code is not edited.
-        script.or_else(|| self.source.migration().down().filter(|payload| payload.code().is_some()))
+        let down = self.source.migration().down();
+        down.map(|down| in_place(down, self.down.as_ref()))
     }
 
     fn verify(&self) -> Option<&Script> {
-        self.verify.as_ref()
+        let original = self.source.migration().verify().filter(|_| self.replayed == Replayed::All);
+        self.verify.as_ref().or(original)
     }
 }
 
