@@ -42,7 +42,7 @@ pub(crate) fn standby_of(primary: &Server) -> Server {
 }
 
 /// Both servers; the writable one is used.
-fn either(primary: &Server, standby: &Server, database: &str) -> Config {
+pub(crate) fn either(primary: &Server, standby: &Server, database: &str) -> Config {
     let mut config = primary.config(database);
     let other = standby.config(database);
     let Host::Unix(socket) = &other.get_hosts()[0] else { panic!("not a Unix socket") };

@@ -74,7 +74,7 @@ struct Begun {
 }
 
 /// The current position in the WAL.
-const POSITION: &str = "SELECT pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_lsn";
+pub(super) const POSITION: &str = "SELECT pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_lsn";
 
 /// The query for the number of sessions that wait for a lock of this one. An order to the backfill, or a worker whose
 /// connection was lost, waits for the backfill's own row, and the batch is not too large for that: who waits for a row
@@ -91,7 +91,7 @@ fn blocked(backfills: &str) -> String {
 /// The settings that the text of a key depends on, and those that make the server read the keys from their index, whatever
 /// its statistics say, and without a compilation that takes longer than the query. They are undone before the statement
 /// runs.
-const PRINTING: &str = "SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL intervalstyle = 'postgres'; \
+pub(super) const PRINTING: &str = "SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL intervalstyle = 'postgres'; \
                         SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; \
                         SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off";
 
@@ -163,17 +163,7 @@ impl Batch<'_> {
         let position = answers.after(1).first().and_then(|row| parsed(row, 0)).unwrap_or_default();
         let Some(keys) = keys.first() else { return Ok(Err(BatchOutcome::NoRow)) };
         let rows = parsed(keys, 0).unwrap_or_default();
-        let (until, is_empty) = match self.key {
-            Key::Columns(columns) => {
-                let texts =
-                    (1..=columns.len()).map(|column| text(keys, column).unwrap_or_default().to_owned());
-                (texts.collect(), false)
-            }
-            Key::RowPosition { .. } => {
-                let position = text(keys, 1).or(text(keys, 2)).unwrap_or_default().to_owned();
-                (vec![position], text(keys, 1).is_none())
-            }
-        };
+        let (until, is_empty) = last_key(self.key, keys);
         Ok(Ok(Begun { orders, rows, until, is_empty, position }))
     }
 
@@ -183,10 +173,12 @@ impl Batch<'_> {
         let (statement, counted) = match self.key {
             Key::Columns(_) => (Some(self.work.statement_of(self.key, range)), None),
             Key::RowPosition { .. } if begun.is_empty => (None, Some(0)),
-            Key::RowPosition { .. } => match by_position(session, self.record, self.work, range).await? {
-                Some(changed) => (None, Some(changed)),
-                None => return Ok(None),
-            },
+            Key::RowPosition { .. } => {
+                match by_position(session, &self.record.relation, self.work, range).await? {
+                    Some(changed) => (None, Some(changed)),
+                    None => return Ok(None),
+                }
+            }
         };
         let cursor = self.cursor(begun, counted.unwrap_or_default());
         let end = [
@@ -236,6 +228,20 @@ impl Batch<'_> {
             self.lease.until(),
             is_mine(self.lease.table, self.record, self.lease.worker)
         )
+    }
+}
+
+/// The last key of a batch in the row of [`next_key`], and true if there are no rows up to there, by position.
+pub(super) fn last_key(key: &Key, row: &SimpleQueryRow) -> (Vec<String>, bool) {
+    match key {
+        Key::Columns(columns) => {
+            let texts = (1..=columns.len()).map(|column| text(row, column).unwrap_or_default().to_owned());
+            (texts.collect(), false)
+        }
+        Key::RowPosition { .. } => {
+            let position = text(row, 1).or(text(row, 2)).unwrap_or_default().to_owned();
+            (vec![position], text(row, 1).is_none())
+        }
     }
 }
 

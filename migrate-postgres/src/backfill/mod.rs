@@ -15,6 +15,7 @@
 //! | `course` | the size and the pace of a worker's batches |
 //! | `worker` | one backfill, from its lease to its end |
 //! | `runner` | all backfills of a set, over connections that may be lost |
+//! | `sample` | sampled batches that are rolled back, and the estimate for the whole |
 //! | `control` | pause, resume, cancel, rate, retry, from any machine |
 
 mod batch;
@@ -27,6 +28,8 @@ mod load;
 mod quarantine;
 mod report;
 pub(crate) mod runner;
+#[cfg(feature = "operate")]
+mod sample;
 pub(crate) mod settings;
 mod stop;
 mod sweep;
@@ -37,5 +40,9 @@ pub(crate) use choice::obstacle;
 pub use control::BackfillAction;
 pub use report::{BackfillEnd, BackfillReport, BackfillSummary};
 pub(crate) use runner::Runner;
+#[cfg(feature = "operate")]
+pub(crate) use sample::{SampleError, Sampler};
+#[cfg(feature = "operate")]
+pub use sample::{SampledBackfill, SampledBatch};
 pub(crate) use settings::RunnerSettings;
 pub(crate) use stop::Stop;

@@ -115,8 +115,8 @@ pub(super) fn changed_in_sweep(record: &BackfillRecord) -> u64 {
 /// Runs the statement over a range of positions, and looks for the changed rows at their new ones: the number of those
 /// rows, or none if one of them still meets the condition.
 pub(super) async fn by_position(
-    session: &Session<'_>,
-    record: &BackfillRecord,
+    client: &Client,
+    relation: &str,
     work: &Work<'_>,
     range: Range<'_>,
 ) -> Result<Option<u64>, Error> {
@@ -126,12 +126,11 @@ pub(super) async fn by_position(
     let message = format!(
         "WITH changed AS ({}\nRETURNING {table}.ctid AS position) SELECT count(*), pg_catalog.set_config('migrate.changed', \
          coalesce(array_agg(position)::text, '{{}}'), true) FROM changed; \
-         SELECT count(*) FROM {} AS {table} WHERE {table}.ctid = ANY (pg_catalog.current_setting('migrate.changed')::tid[]) \
+         SELECT count(*) FROM {relation} AS {table} WHERE {table}.ctid = ANY (pg_catalog.current_setting('migrate.changed')::tid[]) \
          AND ({condition}\n)",
         statement.trim_end().trim_end_matches(';'),
-        record.relation,
     );
-    let mut answers = Answers::of(simple_query(session, &message).await?);
+    let mut answers = Answers::of(simple_query(client, &message).await?);
     let mut number = || answers.next().first().and_then(|row| parsed::<u64>(row, 0)).unwrap_or_default();
     let (changed, still) = (number(), number());
     Ok((still == 0).then_some(changed))

@@ -98,16 +98,10 @@ pub(super) fn next_key(relation: &str, key: &Key, after: Option<&[String]>, rows
             let beyond = after.map_or_else(String::new, |after| {
                 format!(" WHERE {}", compare(&columns, ">", &values(key, after)))
             });
-            let named: Vec<String> = (1..=columns.len())
-                .zip(&columns)
-                .map(|(number, column)| format!("{column} AS k{number}"))
-                .collect();
-            let texts: Vec<String> = (1..=columns.len()).map(|number| format!("k{number}::text")).collect();
+            let (named, texts) = numbered(&columns);
             format!(
-                "SELECT count(*) OVER (), {} FROM (SELECT {}, row_number() OVER (ORDER BY {list}) AS n FROM {relation}{beyond} \
-                 ORDER BY {list} LIMIT {rows}) b ORDER BY n DESC LIMIT 1",
-                texts.join(", "),
-                named.join(", "),
+                "SELECT count(*) OVER (), {texts} FROM (SELECT {named}, row_number() OVER (ORDER BY {list}) AS n FROM {relation}{beyond} \
+                 ORDER BY {list} LIMIT {rows}) b ORDER BY n DESC LIMIT 1"
             )
         }
         Key::RowPosition { rows_per_page } => {
@@ -115,10 +109,7 @@ pub(super) fn next_key(relation: &str, key: &Key, after: Option<&[String]>, rows
             let last = first + rows.div_ceil(*rows_per_page);
             let after = after.and_then(|after| after.first()).map_or("(0,0)", String::as_str);
             let end = quote_literal(&format!("({last},{LAST_OF_PAGE})"));
-            let size = format!(
-                "pg_catalog.pg_relation_size({}::regclass) / pg_catalog.current_setting('block_size')::bigint",
-                quote_literal(relation)
-            );
+            let size = pages(relation);
             format!(
                 "SELECT count(*), (SELECT ctid FROM (SELECT ctid FROM {relation} WHERE ctid > {after}::tid AND ctid <= {end}::tid \
                  ORDER BY ctid LIMIT {rows}) l ORDER BY ctid DESC LIMIT 1)::text, {end} FROM (SELECT FROM {relation} WHERE ctid > {after}::tid AND ctid <= {end}::tid LIMIT {rows}) b \
@@ -127,6 +118,42 @@ pub(super) fn next_key(relation: &str, key: &Key, after: Option<&[String]>, rows
             )
         }
     }
+}
+
+/// The columns of a key under numbered names, and these names as text.
+fn numbered(columns: &[String]) -> (String, String) {
+    let named: Vec<String> =
+        (1..).zip(columns).map(|(number, column)| format!("{column} AS k{number}")).collect();
+    let texts: Vec<String> = (1..=columns.len()).map(|number| format!("k{number}::text")).collect();
+    (named.join(", "), texts.join(", "))
+}
+
+/// The pages of a table, as SQL.
+pub(super) fn pages(relation: &str) -> String {
+    format!(
+        "pg_catalog.pg_relation_size({}::regclass) / pg_catalog.current_setting('block_size')::bigint",
+        quote_literal(relation)
+    )
+}
+
+/// The rows of a sample of pages, of which the keys are taken.
+#[cfg(feature = "operate")]
+const SAMPLED_ROWS: u32 = 5_000;
+
+/// The query for the keys that divide a table into about so many equal parts, in their order.
+#[cfg(feature = "operate")]
+pub(super) fn sampled_keys(relation: &str, key: &[KeyColumn], rows_total: u64, parts: u64) -> String {
+    let columns: Vec<String> = key.iter().map(|column| column.sql(None)).collect();
+    let list: Vec<String> = key.iter().map(KeyColumn::ascending).collect();
+    let (named, texts) = numbered(&columns);
+    format!(
+        "SELECT {texts} FROM (SELECT {named}, row_number() OVER (ORDER BY {}) AS n, count(*) OVER () AS c FROM {relation} \
+         TABLESAMPLE SYSTEM (least(100, {SAMPLED_ROWS} * 100.0 / {}))) b WHERE n % greatest(c / {parts}, 1) = 0 \
+         ORDER BY n LIMIT {}",
+        list.join(", "),
+        rows_total.max(1),
+        parts - 1
+    )
 }
 
 /// The page of a position.

@@ -199,17 +199,18 @@ impl Worker<'_, '_, '_> {
         reason: Option<&str>,
     ) -> Result<Next, Error> {
         let until = Instant::now() + duration;
+        let interval = self.lease.settings.poll.clamp(Duration::from_millis(1), LONGEST_SLEEP);
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let orders = self.lease.renew(self.session, &self.record, reason).await?;
             if let Next::End(end) = self.follow(course, orders.as_ref()) {
                 return Ok(Next::End(end));
             }
-            self.stop.sleep(left.min(LONGEST_SLEEP)).await;
+            self.stop.sleep(left.min(interval)).await;
             if self.stop.is_told() {
                 return Ok(Next::End(WorkEnd::Interrupted));
             }
-            if left <= LONGEST_SLEEP {
+            if left <= interval {
                 return Ok(Next::GoOn);
             }
         }

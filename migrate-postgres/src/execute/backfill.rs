@@ -6,14 +6,21 @@ use super::failure::{place, server_failure};
 use super::history_error::is_contention;
 use crate::error::{ApplyError, BackfillCause};
 use crate::history::backfill_table::{BackfillTable, NewBackfill};
+#[cfg(feature = "operate")]
+use crate::history::settings::RunSettings;
 use crate::sql::answers::{Answers, parsed, simple_query, text};
 use crate::sql::quote::quote_literal;
 use crate::sql::transaction::BEGIN;
+#[cfg(feature = "operate")]
+use crate::sql::transaction::milliseconds;
 use migrate_core::advice::Words;
 use migrate_core::backfill::{FIRST_ROWS, Specification};
 use migrate_core::engine::error::Failure;
 use migrate_core::plan::Step;
 use migrate_core::{Options, Payload};
+#[cfg(feature = "operate")]
+use tokio_postgres::Client;
+use tokio_postgres::SimpleQueryMessage;
 
 /// A backfill that is begun and not run.
 pub(crate) struct BegunBackfill {
@@ -100,10 +107,35 @@ async fn table_size(
             };
         }
     };
+    Ok(size_of(answer))
+}
+
+/// The size of a table in the answer to a message that asks for it.
+fn size_of(answer: Vec<SimpleQueryMessage>) -> Option<TableSize> {
     let mut answers = Answers::of(answer);
-    let row =
-        std::iter::repeat_with(|| answers.next()).take(MOST_ANSWERS).find_map(|rows| rows.into_iter().next());
-    Ok(row.and_then(|row| Some(TableSize { rows: parsed(&row, 0)?, is_large: text(&row, 1)? == "t" })))
+    let mut rows = std::iter::repeat_with(|| answers.next()).take(MOST_ANSWERS);
+    let row = rows.find_map(|rows| rows.into_iter().next())?;
+    Some(TableSize { rows: parsed(&row, 0)?, is_large: text(&row, 1)? == "t" })
+}
+
+/// The number of rows of a table on which a run only begins a backfill, asked in a transaction of the caller's; `None` if a
+/// run does all of it at once, or the server can't tell.
+#[cfg(feature = "operate")]
+pub(crate) async fn large_table(
+    client: &Client,
+    settings: &RunSettings,
+    relation: &str,
+) -> Result<Option<u64>, tokio_postgres::Error> {
+    let lock_timeout = milliseconds(settings.lock_timeout);
+    let size = size_query(relation, settings.backfills.inline_rows, settings.backfills.inline_bytes);
+    let message = format!("SAVEPOINT size; SET LOCAL lock_timeout = {lock_timeout}; {size}");
+    let size = match simple_query(client, &message).await {
+        Ok(answer) => size_of(answer),
+        Err(error) if error.as_db_error().is_some() => None,
+        Err(error) => return Err(error),
+    };
+    simple_query(client, "ROLLBACK TO SAVEPOINT size").await?;
+    Ok(size.filter(|size| size.is_large).map(|size| size.rows))
 }
 
 /// More than the number of statements in the message that asks for a size.

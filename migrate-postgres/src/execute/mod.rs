@@ -44,6 +44,8 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 pub(crate) use assertion::check_assertion;
+#[cfg(feature = "operate")]
+pub(crate) use backfill::large_table;
 pub(crate) use backfill::{BegunBackfill, begin_backfill, has_backfill, no_batches};
 pub(crate) use batch::apply_transactions;
 use batch::around_script;

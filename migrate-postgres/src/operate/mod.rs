@@ -27,9 +27,11 @@ mod facts;
 mod name;
 mod preflight;
 mod rehearse;
+mod sampling;
 mod sizes;
 mod taken;
 
+pub use crate::backfill::{SampledBackfill, SampledBatch};
 pub use crate::backup::Backup;
 #[cfg(feature = "cli")]
 pub(crate) use crate::backup::restore_command;

@@ -1,17 +1,17 @@
 //! Rehearsals: running pending migrations for real, and rolling them back.
 
 use super::explain::first_line;
-use super::taken::{HELD, TakenLock, Watch};
+use super::taken::{TakenLock, Watch};
+use crate::backfill::SampledBackfill;
 use crate::connection::session::Session;
 use crate::connection::target::Target;
 use crate::display::units::Time;
 use crate::error::ApplyError;
 use crate::error::Error;
-use crate::execute::{Context, Mode, Rehearsed, apply_unrecorded};
+use crate::execute::Rehearsed;
 use crate::history::SessionInfo;
 use crate::lock::Key;
 use crate::migrator::Migrator;
-use crate::settings::Inspect;
 use crate::sql::answers::{Answers, is_true};
 use crate::sql::transaction::BEGIN;
 use crate::sql::transaction::IS_FREE;
@@ -54,6 +54,8 @@ pub struct RehearsedStep {
     pub path: String,
     /// The statements that ran, in order.
     pub statements: Vec<RehearsedStatement>,
+    /// Sampled batches in place of its statement, if it is a backfill that a run would only begin.
+    pub backfill: Option<SampledBackfill>,
 }
 
 /// One statement, rehearsed.
@@ -119,6 +121,10 @@ impl Migrator {
     /// and initially deferred constraints deferred; its verify script runs after the deferred work. The
     /// shared transaction shows only in `now()`, and in temporary tables that a COMMIT would drop.
     ///
+    /// A backfill that a run would only begin, because its table is large, is sampled: a few batches over the table, each
+    /// rolled back, tell its time and its WAL: see [`RehearsedStep::backfill`]. What waits for it is left out, as a run leaves
+    /// it for later.
+    ///
     /// Migrations that run statement by statement can't be rehearsed. The first of them and all later ones
     /// are left out: see [`Rehearsal::stopped`] and [`Rehearsal::left_out`].
     ///
@@ -180,24 +186,12 @@ impl Migrator {
         let watch = Watch::begin(session).await.map_err(failed)?;
         let timeout = self.settings.statement_timeout;
         let mut rehearsing = Rehearsing { done: Vec::new(), watch, started, limit, timeout };
-        let refusing = steps.iter().position(Step::commits_in_parts);
-        let (within, beyond) = steps.split_at(refusing.unwrap_or(steps.len()));
-        let inspect = Some(Inspect { behind: HELD, is_called_for: |_| true, at_end: None });
-        let context = Context { inspect, ..Context::unrecorded(session, session_info, &self.settings) };
-        let applied = apply_unrecorded(context, None, within, Mode::RollBack(&mut rehearsing)).await;
-        let (stopped, left_out) = match (applied, beyond.first()) {
-            (Err(error), _) => rehearsing.stopped(error, steps)?,
-            (Ok(()), None) => (None, steps.len()),
-            (Ok(()), Some(first)) => {
-                let name = first.name.clone().into_owned();
-                (Some(RehearsalStopped::Refuses { name, left_out: beyond.len() }), within.len())
-            }
-        };
+        let (stopped, left_out) = self.rehearse_steps(session, session_info, steps, &mut rehearsing).await?;
         Ok(Rehearsal {
             set: set.to_owned(),
             steps: rehearsing.done,
             stopped,
-            left_out: steps[left_out..].iter().map(|step| step.name.clone().into_owned()).collect(),
+            left_out,
             took: started.elapsed(),
         })
     }
@@ -215,7 +209,7 @@ fn failed(source: tokio_postgres::Error) -> Error {
 }
 
 /// A rehearsal in progress.
-struct Rehearsing {
+pub(super) struct Rehearsing {
     done: Vec<RehearsedStep>,
     watch: Watch,
     started: Instant,
@@ -231,6 +225,7 @@ impl Rehearsed for Rehearsing {
             name: step.name.clone().into_owned(),
             path: path.to_owned(),
             statements: Vec::new(),
+            backfill: None,
         });
     }
 
@@ -266,8 +261,15 @@ impl Rehearsed for Rehearsing {
 }
 
 impl Rehearsing {
+    /// The batches of the last step that began were sampled.
+    pub(super) fn sampled(&mut self, sampled: SampledBackfill) {
+        if let Some(step) = self.done.last_mut() {
+            step.backfill = Some(sampled);
+        }
+    }
+
     /// The reason why it stopped, and the first step that was not run.
-    fn stopped(
+    pub(super) fn stopped(
         &self,
         error: ApplyError,
         steps: &[Step<'_>],
@@ -292,6 +294,7 @@ impl fmt::Display for Rehearsal {
         for step in &self.steps {
             writeln!(f, "{} ({})", step.name, step.path)?;
             step.statements.iter().try_for_each(|statement| writeln!(f, "  {statement}"))?;
+            step.backfill.iter().try_for_each(|sampled| writeln!(f, "  {sampled}"))?;
         }
         write!(f, "rolled back after {}", Time(self.took))?;
         if let Some(stopped) = &self.stopped {

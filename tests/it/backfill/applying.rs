@@ -123,19 +123,16 @@ async fn a_revert_forgets_the_backfill_and_its_quarantine_with_the_row_of_the_hi
 }
 
 #[tokio::test]
-async fn a_test_schema_and_a_rehearsal_run_it_as_a_whole() {
+async fn a_test_schema_runs_it_as_a_whole() {
     let (database, client) = database().await;
     let config = database.config();
     migrator(11)
         .run_plan(&config, &migrate_core::plan::Up::to(migrate_core::Version::numeric("1")))
         .await
         .unwrap();
-    let rehearsal = migrator(11).rehearse(&config, std::time::Duration::from_secs(60)).await.unwrap();
-    assert!(rehearsal.stopped.is_none(), "{rehearsal}");
-    assert_eq!(rehearsal.steps.len(), 3, "the check holds, so the rows were filled");
-    assert_eq!(applied(&client).await, "1");
     let drift = migrator(11).drift(&config, &Comparison::default()).await.unwrap();
     assert!(drift.differences.is_empty(), "{drift}");
+    assert_eq!(applied(&client).await, "1");
 }
 
 #[tokio::test]

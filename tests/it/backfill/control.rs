@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A batch of one row, so that an order comes between two of many.
-const SLOW: &str =
-    "-- migrate: batch=items(id) rows=1 pause=20ms\nUPDATE items SET n = n + 1 WHERE ${batch};";
+const SLOW: &str = "-- migrate: batch=items(id) rows=1 pause=5ms\nUPDATE items SET n = n + 1 WHERE ${batch};";
 
 #[tokio::test]
 async fn a_pause_takes_effect_within_one_batch_and_ends_with_resume() {
@@ -23,7 +22,7 @@ async fn a_pause_takes_effect_within_one_batch_and_ends_with_resume() {
     let paused =
         migrator.steer_backfill(database.url(), "2", BackfillAction::Pause { reason }).await.unwrap();
     assert_eq!((paused.state, paused.reason.as_deref()), (BackfillState::Paused, Some("the sale begins")));
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    tokio::time::sleep(Duration::from_millis(60)).await;
     let rows = number(&client, "SELECT sum(n) FROM items").await;
     assert_eq!(rows, i64::try_from(paused.rows_done).unwrap(), "no batch after the order");
     assert!(rows < 40 && !running.is_finished());
@@ -82,7 +81,8 @@ async fn another_rate_takes_effect_while_it_runs() {
     let rate = |rows| BackfillAction::Rate(NonZeroU32::new(rows));
     migrator.steer_backfill(database.url(), "2", rate(10)).await.unwrap();
     let (worker, config) = (migrator.clone(), database.config());
-    let running = tokio::spawn(async move { worker.backfill(&config).await });
+    let poll = Duration::from_millis(10);
+    let running = tokio::spawn(async move { worker.backfill(&config).poll_interval(poll).await });
     until(&client, "SELECT rows_done >= 7 FROM migrate_history_backfill").await;
     let slowly = record(&migrator, &database).await;
     assert!(slowly.rows_done < 500, "{} rows at 10 rows a second", slowly.rows_done);

@@ -11,10 +11,17 @@ use tokio_postgres::{Client, Config};
 /// Begins a backfill of a table `t` whose column `n` counts the changes of a row.
 async fn table(sql: &str, batch: &str) -> (Database, Migrator, Client) {
     let database = database().await;
+    let client = database.connect().await.unwrap();
+    let migrator = begun_in(&database, &client, sql, batch).await;
+    (database, migrator, client)
+}
+
+/// Begins a backfill in a database, in place of all that it holds.
+async fn begun_in(database: &Database, client: &Client, sql: &str, batch: &str) -> Migrator {
+    client.batch_execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public").await.unwrap();
     let migrator = migrator(&[("1_t.sql", sql), ("2_fill.sql", batch)]);
     migrator.run(database.url()).await.unwrap();
-    let client = database.connect().await.unwrap();
-    (database, migrator, client)
+    migrator
 }
 
 /// The error of a migration whose statement can't run in batches. It stands at its header, and nothing is recorded.
@@ -93,12 +100,14 @@ const KEYED: &[(&str, &str)] = &[
 
 #[tokio::test]
 async fn any_unique_key_of_not_null_columns_divides_a_table() {
+    let database = database().await;
+    let client = database.connect().await.unwrap();
     for (sql, batch) in KEYED {
         let name = if batch.starts_with('"') { "\"odd \"\"name\"" } else { "t" };
         let batch = format!(
             "-- migrate: batch={batch} rows=7\nUPDATE {name} AS x SET n = n + 1 WHERE ${{batch}} -- the end"
         );
-        let (database, migrator, client) = table(sql, &batch).await;
+        let migrator = begun_in(&database, &client, sql, &batch).await;
         let report = migrator.backfill(database.url()).await.unwrap();
         assert_eq!(report.backfills[0].changed, 50, "{sql}");
         assert_eq!(number(&client, "SELECT count(*) FROM t WHERE n <> 1").await, 0, "{sql}");
@@ -209,13 +218,15 @@ async fn a_unique_index_that_has_no_single_order_is_refused_by_name_or_not_chose
 /// A sort would read all rows that are left for each batch.
 #[tokio::test]
 async fn the_keys_of_a_batch_are_read_from_the_index_in_its_order_and_no_further() {
+    let database = database().await;
+    let client = database.connect().await.unwrap();
     for index in ["(a DESC, b DESC)", "(a NULLS FIRST, b)", "(a DESC NULLS LAST, b DESC)"] {
         let sql = format!(
             "CREATE TABLE t (a int NOT NULL, b int NOT NULL, n int DEFAULT 0); CREATE UNIQUE INDEX i ON t {index}; \
              INSERT INTO t SELECT g % 50, g FROM generate_series(1, 2000) g;"
         );
         let batch = "-- migrate: batch=t(a, b) rows=7\nUPDATE t SET n = n + 1 WHERE ${batch};";
-        let (database, migrator, client) = table(&sql, batch).await;
+        let migrator = begun_in(&database, &client, &sql, batch).await;
         migrator.backfill(database.url()).await.unwrap();
         assert_eq!(number(&client, "SELECT count(*) FROM t WHERE n <> 1").await, 0, "{index}");
         let read = "SELECT idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = 'i'";

@@ -2,9 +2,11 @@
 
 mod applying;
 mod control;
+mod fixes;
 mod keys;
 mod quarantine;
 mod running;
+mod sampling;
 mod support;
 mod throttle;
 mod waiting;

@@ -4,6 +4,7 @@ use super::support::{
     COUNT_UP, ITEMS, assert_each_once, begin, begun, connect, database, meanwhile, migrator, number, record,
     until,
 };
+use crate::failover::{either, standby_of};
 use migrate_postgres::testing::{Database, Server, ShutdownMode};
 use migrate_postgres::{BackfillEnd, BackfillEvent, BackfillState, Event, Migrator};
 use migrate_tests::pgbouncer::PgBouncer;
@@ -42,8 +43,8 @@ fn is_batch(event: &Event<'_>) -> bool {
 }
 
 /// Begins the same backfill again, in the same database.
-const AGAIN: &str = "TRUNCATE touched; ALTER TABLE items DISABLE TRIGGER touch; UPDATE items SET n = 0; \
-    ALTER TABLE items ENABLE TRIGGER touch; UPDATE migrate_history_backfill SET state = 'running', \"cursor\" = NULL, \
+const AGAIN: &str = "DELETE FROM touched; SET session_replication_role = replica; UPDATE items SET n = 0; \
+    RESET session_replication_role; UPDATE migrate_history_backfill SET state = 'running', \"cursor\" = NULL, \
     rows_done = 0, batch_rows = 3, worker = NULL, worker_until = NULL";
 
 #[tokio::test]
@@ -70,7 +71,7 @@ async fn a_connection_that_is_cut_at_any_message_loses_no_row_and_repeats_none()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn four_workers_of_which_one_is_killed_now_and_then_change_each_row_once() {
-    let (database, migrator, client) = begun(COUNT_UP, 400).await;
+    let (database, migrator, client) = begun(COUNT_UP, 150).await;
     let workers: Vec<_> = (0..4)
         .map(|_| {
             let (migrator, config) = (migrator.clone(), database.config());
@@ -209,4 +210,27 @@ async fn a_server_that_restarts_meanwhile_is_connected_to_again() {
     server.restart().unwrap();
     running.await.unwrap().unwrap();
     assert_each_once(&connect(&url).await).await;
+}
+
+#[tokio::test]
+async fn the_standby_that_takes_over_gets_the_rest_of_a_backfill() {
+    let primary = Server::start().unwrap();
+    let standby = standby_of(&primary);
+    let database = primary.database().await.unwrap();
+    let slow = "-- migrate: batch=items(id) rows=2 pause=5ms\nUPDATE items SET n = n + 1 WHERE ${batch};";
+    let (migrator, client) = begin(&primary.url(database.name()), slow, 40).await;
+    until(&client, "SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'").await;
+    let both = either(&primary, &standby, database.name());
+    let running = tokio::spawn(async move {
+        let backfill = migrator.backfill(&both).batch_time(Duration::from_nanos(1));
+        backfill.poll_interval(Duration::from_millis(20)).await.unwrap()
+    });
+    let there = connect(&standby.url(database.name())).await;
+    until(&there, "SELECT rows_done >= 6 FROM migrate_history_backfill").await;
+    primary.stop(ShutdownMode::Immediate).unwrap();
+    // What did not reach the standby is lost with its cursor.
+    there.batch_execute("SELECT pg_promote()").await.unwrap();
+    let report = running.await.unwrap();
+    assert_eq!(report.backfills[0].end, BackfillEnd::Done);
+    assert_each_once(&there).await;
 }

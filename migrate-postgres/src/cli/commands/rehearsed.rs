@@ -4,14 +4,17 @@ use super::explained::{at_line, blocks, meaning};
 use crate::cli::exit::Exit;
 use crate::cli::json;
 use crate::cli::page::{Page, Tone};
-use crate::operate::{Rehearsal, RehearsalStopped, RehearsedStatement, RehearsedStep, TakenLock};
+use crate::operate::{
+    Rehearsal, RehearsalStopped, RehearsedStatement, RehearsedStep, SampledBackfill, SampledBatch, TakenLock,
+};
 use migrate_core::advice::message;
 use serde_json::{Value, json};
 
 /// The exit code. Migrations that were left out are no failure, but not a success either.
 pub(super) fn exit(rehearsal: &Rehearsal) -> Exit {
     match &rehearsal.stopped {
-        None => Exit::Done,
+        None if rehearsal.left_out.is_empty() => Exit::Done,
+        None => Exit::Incomplete,
         Some(RehearsalStopped::Refuses { .. } | RehearsalStopped::NeedsCommit { .. }) => Exit::Incomplete,
         Some(RehearsalStopped::Failed(failure)) => Exit::of_failure(failure),
         Some(RehearsalStopped::TimeUp { .. }) => Exit::Failed,
@@ -20,16 +23,14 @@ pub(super) fn exit(rehearsal: &Rehearsal) -> Exit {
 
 pub(super) fn page(rehearsal: &Rehearsal) -> Page {
     let page = rehearsal.steps.iter().fold(Page::default(), |page, step| page.append(step_page(step)));
-    match &rehearsal.stopped {
+    let page = match &rehearsal.stopped {
         None if rehearsal.steps.is_empty() => page.line("nothing to do"),
         None => page.toned(rolled_back(rehearsal), Tone::Good),
-        Some(stopped) => {
-            let page = page.line(rolled_back(rehearsal)).append(stopped_page(stopped));
-            match &*rehearsal.left_out {
-                [] => page,
-                left_out => page.prose(format!("not rehearsed: {}", left_out.join(", ")), Tone::Warning),
-            }
-        }
+        Some(stopped) => page.line(rolled_back(rehearsal)).append(stopped_page(stopped)),
+    };
+    match &*rehearsal.left_out {
+        [] => page,
+        left_out => page.prose(format!("not rehearsed: {}", left_out.join(", ")), Tone::Warning),
     }
 }
 
@@ -53,7 +54,15 @@ fn stopped_page(stopped: &RehearsalStopped) -> Page {
 
 fn step_page(step: &RehearsedStep) -> Page {
     let page = Page::default().toned(&step.path, Tone::Strong);
-    step.statements.iter().fold(page, |page, statement| page.append(statement_page(statement)))
+    let page = step.statements.iter().fold(page, |page, statement| page.append(statement_page(statement)));
+    step.backfill.iter().fold(page, |page, sampled| {
+        let tone = if sampled.batches.iter().any(|batch| batch.error.is_some()) {
+            Tone::Warning
+        } else {
+            Tone::Plain
+        };
+        page.prose(format!("  {sampled}"), tone)
+    })
 }
 
 /// A TOAST table is locked with its table, which is not worth a line.
@@ -90,6 +99,28 @@ fn step_json(step: &RehearsedStep) -> Value {
         "name": step.name,
         "script": step.path,
         "statements": step.statements.iter().map(statement_json).collect::<Vec<_>>(),
+        "backfill": step.backfill.as_ref().map(backfill_json),
+    })
+}
+
+fn backfill_json(sampled: &SampledBackfill) -> Value {
+    let batch = |batch: &SampledBatch| {
+        json!({
+            "rows": batch.rows,
+            "changed": batch.changed,
+            "took_seconds": json::seconds(batch.took),
+            "wal_bytes": batch.wal,
+            "error": batch.error,
+        })
+    };
+    json!({
+        "table": sampled.relation,
+        "key": sampled.key,
+        "batches": sampled.batches.iter().map(batch).collect::<Vec<_>>(),
+        "rows_total": sampled.rows_total,
+        "batch_rows": sampled.batch_rows,
+        "eta_seconds": sampled.eta().map(json::seconds),
+        "wal_bytes": sampled.wal(),
     })
 }
 
