@@ -24,6 +24,7 @@ async fn a_rehearsal_samples_a_large_backfill_and_leaves_out_what_waits_for_it()
     let (database, client) = database().await;
     let config = database.config();
     migrator(5000).run_plan(&config, &Up::to(Version::numeric("1"))).await.unwrap();
+    client.batch_execute("ANALYZE users").await.unwrap();
     let rehearsal = migrator(5000).rehearse(&config, LIMIT).await.unwrap();
     assert!(rehearsal.stopped.is_none(), "{rehearsal}");
     assert_eq!(rehearsal.left_out, ["00003_step"]);
