@@ -1,6 +1,7 @@
 //! Changes: which objects are created, dropped, altered in place or replaced.
 
 use super::context::Context;
+use super::drops::has_name_of_a_new_one;
 use super::graph::{Edge, Graph, container};
 use super::kinds;
 use super::statement::Statement;
@@ -37,6 +38,7 @@ impl<'c> Changes<'c> {
             dropped: BTreeSet::new(),
             apart: BTreeSet::new(),
             replaced_types: BTreeSet::new(),
+            knows_maintain: [from, to].into_iter().any(kinds::access::has_maintain),
         };
         let (before, after) = (Graph::of(from), Graph::of(to));
         let (altered, undefaulted, retyped) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
@@ -115,9 +117,13 @@ impl<'c> Changes<'c> {
             if self.is_type_of_columns(&key) && self.context.to.get(&key).is_some() {
                 self.context.replaced_types.insert(key.clone());
             }
-            let survives = is_retyped;
+            // What is altered in place no longer needs it once that is done.
+            let is_last =
+                !is_retyped && self.context.to.get(&key).is_none() && !has_name_of_a_new_one(self, &key);
             for edge in self.before.dependents(&key).to_vec() {
-                if !self.context.dropped.contains(&edge.key) && self.is_in_the_way(&key, &edge, survives) {
+                let is_free = self.context.dropped.contains(&edge.key)
+                    || is_last && self.altered.contains_key(&edge.key) && !self.retyped.contains(&edge.key);
+                if !is_free && self.is_in_the_way(&key, &edge, is_retyped) {
                     waiting.extend(self.free(&key, &edge));
                 }
             }

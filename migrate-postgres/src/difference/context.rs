@@ -22,6 +22,8 @@ pub(super) struct Context<'c> {
     pub(super) apart: BTreeSet<Key>,
     /// Types and domains that are renamed until no column needs them, and then dropped.
     pub(super) replaced_types: BTreeSet<Key>,
+    /// True if the server knows the privilege `MAINTAIN`, as those from PostgreSQL 17 on do.
+    pub(super) knows_maintain: bool,
 }
 
 impl<'c> Context<'c> {
@@ -67,6 +69,11 @@ impl<'c> Context<'c> {
             }
         };
         table.columns.iter().filter_map(find).collect()
+    }
+
+    /// The role that creates objects.
+    pub(super) fn reader(&self) -> Option<&'c str> {
+        self.from.reader().or(self.to.reader())
     }
 
     /// The statements' word for the table of an object: `TABLE`, `FOREIGN TABLE`, `MATERIALIZED VIEW`.

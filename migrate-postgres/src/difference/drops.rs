@@ -28,10 +28,14 @@ impl Drops {
         let is_replaced = |key: &&Key| changes.context.created.contains(*key);
         let in_the_way = |key: &&Key| is_replaced(key) || has_name_of_a_new_one(changes, key);
         let first = closure(dropped.iter().filter(in_the_way).cloned(), |key| dependents(changes, key));
-        let with_data = |key: &&Key| !first.contains(*key) && keeps_data(key.kind);
-        let parts = parts(changes);
+        let is_needed = |key: &Key| {
+            let dependents = changes.before.dependents(key);
+            dependents.iter().any(|edge| changes.altered.contains_key(&edge.key))
+        };
+        let with_data = |key: &&Key| !first.contains(*key) && (keeps_data(key.kind) || is_needed(key));
+        let tables = parts(changes);
         let last = closure(dropped.iter().filter(with_data).cloned(), |key| {
-            let parts = parts.get(key).into_iter().flatten().chain([key]);
+            let parts = tables.get(key).into_iter().flatten().chain([key]);
             let needs = parts.flat_map(|part| changes.before.needs(part)).map(|edge| edge.key.clone());
             needs.filter(|key| dropped.contains(key) && !first.contains(key)).collect()
         });
@@ -39,13 +43,13 @@ impl Drops {
         let last_explicit: BTreeSet<Key> = last.iter().filter(explicit).cloned().collect();
         let all_first = dropped.iter().filter(|key| !last.contains(*key));
         let first_explicit: BTreeSet<Key> = all_first.filter(explicit).cloned().collect();
-        let cut = cycles(changes, &parts);
+        let cut = cycles(changes, &tables);
         let defaults = cut.iter().filter(|key| key.kind == Kind::Column).cloned();
-        let constraints = cut.iter().filter(|key| key.kind == Kind::Constraint).cloned();
+        let parts = cut.iter().filter(|key| key.kind != Kind::Column).cloned();
         let defaults = defaults.chain(changes.undefaulted.iter().cloned()).collect();
         Drops {
             first: ordered(changes, &first_explicit, &BTreeSet::new()),
-            last: ordered(changes, &last_explicit, &constraints.collect()),
+            last: ordered(changes, &last_explicit, &parts.collect()),
             defaults,
         }
     }
@@ -56,6 +60,8 @@ fn keeps_data(kind: Kind) -> bool {
     matches!(
         kind,
         Kind::Table | Kind::ForeignTable | Kind::Column | Kind::Sequence | Kind::Schema | Kind::Extension
+            // New objects get those that the old schema has.
+            | Kind::DefaultPrivileges
     )
 }
 
@@ -71,7 +77,8 @@ pub(super) fn is_implied(changes: &Changes<'_>, key: &Key) -> bool {
         }
     }
     let automatic = |edge: &Edge| edge.is_automatic && context.dropped.contains(&edge.key);
-    !matches!(key.kind, Kind::Table | Kind::ForeignTable) && changes.before.needs(key).iter().any(automatic)
+    !matches!(key.kind, Kind::Table | Kind::ForeignTable | Kind::Publication)
+        && changes.before.needs(key).iter().any(automatic)
 }
 
 fn is_inherited(object: &Object) -> bool {
@@ -89,7 +96,7 @@ fn dependents(changes: &Changes<'_>, key: &Key) -> Vec<Key> {
 }
 
 /// True if a new object of another kind has the same name.
-fn has_name_of_a_new_one(changes: &Changes<'_>, key: &Key) -> bool {
+pub(super) fn has_name_of_a_new_one(changes: &Changes<'_>, key: &Key) -> bool {
     let space = name_space(key.kind);
     let created = changes.context.created.iter();
     if key.kind == Kind::Sequence && is_name_of_identity(changes, key) {
@@ -149,7 +156,7 @@ fn ordered(changes: &Changes<'_>, keys: &BTreeSet<Key>, cut: &BTreeSet<Key>) -> 
         let dependents = mine.flat_map(|part| changes.before.dependents(part));
         dependents.map(|edge| Reverse(explicit(&edge.key))).collect()
     };
-    sort(&nodes, needs).into_iter().map(|node| node.0).collect()
+    sort(&nodes, needs, |_| Vec::new()).into_iter().map(|node| node.0).collect()
 }
 
 /// The object whose drop drops this one.
@@ -174,7 +181,7 @@ fn cycles(changes: &Changes<'_>, parts: &BTreeMap<Key, Vec<Key>>) -> BTreeSet<Ke
         if !context.dropped.contains(&table) {
             return false;
         }
-        let of_cycle = |edge: &&Edge| key.kind == Kind::Constraint || edge.of_expression;
+        let of_cycle = |edge: &&Edge| key.kind != Kind::Column || edge.of_expression;
         let needs = changes.before.needs(key).iter().filter(of_cycle).map(|edge| whole(changes, &edge.key));
         let start: Vec<Key> = needs.filter(|key| *key != table && context.dropped.contains(key)).collect();
         let reached = closure(start.into_iter(), |key| {
@@ -183,13 +190,13 @@ fn cycles(changes: &Changes<'_>, parts: &BTreeMap<Key, Vec<Key>>) -> BTreeSet<Ke
         });
         reached.contains(&table)
     };
-    context
-        .dropped
-        .iter()
-        .filter(|key| matches!(key.kind, Kind::Constraint | Kind::Column))
-        .filter(is_cut)
-        .cloned()
-        .collect()
+    let parts = context.dropped.iter().filter(|key| {
+        matches!(
+            key.kind,
+            Kind::Column | Kind::Constraint | Kind::Policy | Kind::Rule | Kind::Trigger | Kind::Index
+        )
+    });
+    parts.filter(is_cut).cloned().collect()
 }
 
 /// The dropped objects, by the tables that they are part of.

@@ -26,11 +26,13 @@ mod kinds;
 mod order;
 mod plan;
 mod rename;
+mod scripts;
 mod statement;
 mod steps;
 
 pub use plan::{Action, Phase, Plan, Step, Unwritten};
 pub use rename::{RenameCandidate, rename};
+pub use scripts::{PlanScript, PlanScripts};
 
 use crate::objects::object::Catalog;
 

@@ -5,10 +5,12 @@ use super::drops::Drops;
 use super::kinds;
 use super::order::sort;
 use super::plan::{Action, Phase, Plan, Step, Unwritten};
+use super::scripts::UNCHECKED_BODIES;
 use super::statement::{Place, Statement, Statements};
 use crate::objects::dependency::Key;
 use crate::objects::kind::Kind;
-use std::collections::BTreeSet;
+use crate::objects::name;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A node of the order of creation: the rank of its kind, and its key.
 type Node = (u8, Key);
@@ -17,13 +19,13 @@ type Node = (u8, Key);
 pub(super) fn steps(changes: &Changes<'_>) -> Plan {
     let drops = Drops::of(changes);
     let mut writer = Writer { changes, plan: Plan::default(), late: Vec::new() };
-    for column in &drops.defaults {
-        let sql = kinds::column::drop_default(column, &changes.context);
-        writer.push(column, Action::Alter, Phase::Clear, sql);
-    }
     for (key, statements) in &changes.altered {
         let early = statements.iter().filter(|statement| statement.place == Place::Early);
         writer.push(key, Action::Alter, Phase::Clear, Some(early.cloned().collect()));
+    }
+    for column in &drops.defaults {
+        let sql = kinds::column::drop_default(column, &changes.context);
+        writer.push(column, Action::Alter, Phase::Clear, sql);
     }
     for key in &drops.first {
         writer.drop(key, Phase::Clear);
@@ -41,7 +43,43 @@ pub(super) fn steps(changes: &Changes<'_>) -> Plan {
     for key in &drops.last {
         writer.drop(key, Phase::Contract);
     }
+    writer.plan.steps = joined(writer.plan.steps);
     writer.plan
+}
+
+/// Joins neighboring changes of different columns of one table into one statement.
+fn joined(steps: Vec<Step>) -> Vec<Step> {
+    let mut joined: Vec<Step> = Vec::with_capacity(steps.len());
+    for step in steps {
+        let rest = joined.last().and_then(|last| rest_of_same_table(last, &step));
+        match (rest.map(str::to_owned), joined.last_mut()) {
+            (Some(rest), Some(last)) => {
+                last.sql = format!("{}, {rest}", last.sql);
+                last.loses.extend(step.loses);
+                last.identity = step.identity;
+            }
+            _ => joined.push(step),
+        }
+    }
+    joined
+}
+
+/// The subcommands of a step that may stand in the statement before it.
+fn rest_of_same_table<'s>(last: &Step, step: &'s Step) -> Option<&'s str> {
+    let of_columns = last.kind == Kind::Column && step.kind == Kind::Column;
+    let table = |identity: &str| identity.strip_suffix(name::last(identity)).map(str::to_owned);
+    let is_same = of_columns
+        && last.phase == step.phase
+        && !last.commits
+        && !step.commits
+        && last.identity != step.identity
+        && table(&last.identity) == table(&step.identity);
+    let table = table(&step.identity)?;
+    let prefix = ["ALTER TABLE ", "ALTER FOREIGN TABLE "].into_iter().find_map(|alter| {
+        let prefix = format!("{alter}{} ", table.trim_end_matches('.'));
+        (last.sql.starts_with(&prefix) && step.sql.starts_with(&prefix)).then_some(prefix.len())
+    });
+    step.sql.get(prefix.filter(|_| is_same)?..)
 }
 
 /// The objects to create and alter, in the order of the new schema's dependencies.
@@ -68,7 +106,30 @@ fn creations(changes: &Changes<'_>) -> Vec<Node> {
         });
         edges.map(|edge| node(whole(&edge.key))).collect()
     };
-    sort(&nodes, needs)
+    let names = names(changes);
+    let wishes = |(_, key): &Node| {
+        let text = context.to.get(key).filter(|_| is_routine(key)).map_or("", |object| object.definition());
+        let body = text.split_once("\nAS $").map_or("", |(_, body)| body);
+        let words = body.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect::<BTreeSet<&str>>();
+        words.into_iter().filter_map(|word| names.get(word)).flatten().cloned().map(node).collect()
+    };
+    sort(&nodes, needs, wishes)
+}
+
+fn is_routine(key: &Key) -> bool {
+    matches!(key.kind, Kind::Function | Kind::Procedure)
+}
+
+/// The routines and views to create, by their names: bodies of functions, which are texts, may mention them.
+fn names<'k>(changes: &'k Changes<'_>) -> BTreeMap<&'k str, Vec<Key>> {
+    let mut names: BTreeMap<&str, Vec<Key>> = BTreeMap::new();
+    let created = changes.context.created.iter().chain(changes.altered.keys());
+    for key in
+        created.filter(|key| is_routine(key) || matches!(key.kind, Kind::View | Kind::MaterializedView))
+    {
+        names.entry(name::last(&key.identity)).or_default().push(key.clone());
+    }
+    names
 }
 
 /// The order among objects that do not depend on each other.
@@ -93,6 +154,9 @@ fn rank(key: &Key) -> u8 {
         Kind::Privileges if key.identity.starts_with("column ") => 15,
         Kind::Privileges => 14,
         Kind::DefaultPrivileges => 16,
+        Kind::SecurityLabel | Kind::UserMapping | Kind::Subscription | Kind::Settings | Kind::Unmodelled => {
+            17
+        }
     }
 }
 
@@ -109,6 +173,8 @@ impl Writer<'_, '_> {
         let Some(object) = context.to.get(key) else { return };
         if context.is_created(key) {
             self.push(key, Action::Create, Phase::Build, kinds::create(object, context));
+            let reset = kinds::access::reset(object, context);
+            self.push(key, Action::Create, Phase::Build, Some(reset));
         } else if let Some(statements) = self.changes.altered.get(key) {
             let undefaulted = self.changes.undefaulted.contains(key) && !self.changes.retyped.contains(key);
             let again = undefaulted.then(|| kinds::column::alter_undefaulted(key, context)).flatten();
@@ -134,13 +200,12 @@ impl Writer<'_, '_> {
     fn unchecked_bodies(&mut self) {
         let context = &self.changes.context;
         let routines = context.created.iter().chain(self.changes.altered.keys());
-        let routine =
-            routines.filter(|key| matches!(key.kind, Kind::Function | Kind::Procedure)).find(|key| {
-                let text = context.to.get(key).map_or("", |object| object.definition());
-                text.contains("\nAS $")
-            });
+        let routine = routines.filter(|key| is_routine(key)).find(|key| {
+            let text = context.to.get(key).map_or("", |object| object.definition());
+            text.contains("\nAS $")
+        });
         if let Some(key) = routine.filter(|_| context.created.len() > 1) {
-            let sql = "SET LOCAL check_function_bodies = off".to_owned();
+            let sql = UNCHECKED_BODIES.to_owned();
             self.push(&key.clone(), Action::Create, Phase::Build, Some(vec![sql.into()]));
         }
     }
@@ -157,7 +222,10 @@ impl Writer<'_, '_> {
             _ => Vec::new(),
         };
         for Statement { sql, place, commits } in statements {
-            let (kind, identity, loses) = (key.kind, key.identity.clone(), loses.clone());
+            let (kind, identity) = (key.kind, key.identity.clone());
+            let mapping =
+                sql.strip_prefix("DROP USER MAPPING FOR ").map(|mapping| format!("user mapping {mapping}"));
+            let loses = loses.iter().cloned().chain(mapping).collect();
             let step = Step { sql, kind, identity, action, phase, loses, commits };
             if place == Place::Late { self.late.push(step) } else { self.plan.steps.push(step) }
         }

@@ -86,9 +86,12 @@ impl<'a> IntoIterator for &'a Differences {
 }
 
 /// Merges two sorted lists.
-pub(crate) fn differences(before: &[Object], after: &[Object]) -> Differences {
+pub(crate) fn differences<'o>(
+    before: impl Iterator<Item = &'o Object>,
+    after: impl Iterator<Item = &'o Object>,
+) -> Differences {
     let mut found = Vec::new();
-    let (mut before, mut after) = (before.iter().peekable(), after.iter().peekable());
+    let (mut before, mut after) = (before.peekable(), after.peekable());
     loop {
         let order = match (before.peek(), after.peek()) {
             (None, None) => return Differences(found),

@@ -97,12 +97,31 @@ kinds! {
     Privileges = "privileges",
     /// The default privileges of a role's future objects.
     DefaultPrivileges = "default privileges",
+    /// A security label; its identity is the provider, the kind and the identity of the object.
+    SecurityLabel = "security label",
+    /// A user mapping: the names of its options. It is [no difference](Kind::is_noted).
+    UserMapping = "user mapping",
+    /// A subscription: its publications, and its enabled state. It is [no difference](Kind::is_noted).
+    Subscription = "subscription",
+    /// The settings of the database, or of a role in it; values whose name suggests a secret are omitted. They are
+    /// [no difference](Kind::is_noted).
+    Settings = "settings",
+    /// An object of a kind that is not read: a conversion, language, access method, transform, text search parser or
+    /// template, or an operator family without a class. Its identity begins with its kind. It is [no
+    /// difference](Kind::is_noted).
+    Unmodelled = "unmodelled object",
 }
 
 impl Kind {
     /// The kind with this name, in words separated by spaces or underscores.
     pub fn of_word(word: &str) -> Option<Kind> {
         Kind::ALL.iter().copied().find(|kind| kind.word() == word || kind.word().replace(' ', "_") == word)
+    }
+
+    /// True if its objects are listed and not compared, because a replay of migrations can't have them, or because
+    /// their definition is not read: user mappings, subscriptions, settings, unmodelled objects.
+    pub fn is_noted(self) -> bool {
+        matches!(self, Kind::UserMapping | Kind::Subscription | Kind::Settings | Kind::Unmodelled)
     }
 
     /// True if its columns are objects of their own.

@@ -105,6 +105,7 @@ pub(crate) fn is_column(line: &str) -> bool {
 pub struct Catalog {
     objects: Vec<Object>,
     dependencies: Vec<Dependency>,
+    reader: Option<String>,
 }
 
 impl Catalog {
@@ -112,7 +113,7 @@ impl Catalog {
     pub fn of(objects: impl IntoIterator<Item = Object>) -> Catalog {
         let mut objects: Vec<Object> = objects.into_iter().collect();
         objects.sort_unstable();
-        Catalog { objects, dependencies: Vec::new() }
+        Catalog { objects, dependencies: Vec::new(), reader: None }
     }
 
     /// The same catalog, with its dependencies.
@@ -121,6 +122,16 @@ impl Catalog {
         dependencies.dedup();
         self.dependencies = dependencies;
         self
+    }
+
+    /// The same catalog, with the role that read it.
+    pub(crate) fn read_by(self, reader: Option<String>) -> Catalog {
+        Catalog { reader, ..self }
+    }
+
+    /// The role that read it, with the dependencies: the one that will create objects.
+    pub(crate) fn reader(&self) -> Option<&str> {
+        self.reader.as_deref()
     }
 
     /// The dependencies between its objects, if [they were read](crate::schema::catalog::Scope::with_dependencies).
@@ -150,6 +161,12 @@ impl Catalog {
         self
     }
 
+    /// Keeps only the objects that `keep` selects.
+    pub(crate) fn retaining(mut self, keep: impl Fn(&Object) -> bool) -> Catalog {
+        self.objects.retain(keep);
+        self
+    }
+
     /// Removes the objects of these kinds.
     pub fn without(mut self, kinds: &[Kind]) -> Catalog {
         self.objects.retain(|object| !kinds.contains(&object.kind));
@@ -167,7 +184,25 @@ impl Catalog {
 
     /// The changes from this catalog to another. `Added` means that only the other one has the object.
     pub fn differences(&self, other: &Catalog) -> Differences {
-        differences(&self.objects, &other.objects)
+        differences(self.compared(), other.compared())
+    }
+
+    /// The changes of objects that are [listed and not compared](Kind::is_noted), from this catalog to another.
+    pub fn noted_differences(&self, other: &Catalog) -> Differences {
+        differences(self.noted(), other.noted())
+    }
+
+    /// The objects of kinds that are not read: a comparison or a plan knows nothing of them.
+    pub fn unmodelled(&self) -> impl Iterator<Item = &Object> {
+        self.noted().filter(|object| object.kind == Kind::Unmodelled)
+    }
+
+    fn compared(&self) -> impl Iterator<Item = &Object> {
+        self.objects.iter().filter(|object| !object.kind.is_noted())
+    }
+
+    fn noted(&self) -> impl Iterator<Item = &Object> {
+        self.objects.iter().filter(|object| object.kind.is_noted())
     }
 
     /// The tables whose columns are in another order in the other catalog, among those that both have. That is not
@@ -191,7 +226,7 @@ impl Catalog {
     /// have the same fingerprint if they were read in the same scope from servers of the same major version.
     pub fn fingerprint(&self) -> [u8; 32] {
         let mut hasher = Sha256::new();
-        for object in &self.objects {
+        for object in self.compared() {
             let definition = match object.kind.has_columns() {
                 true => Cow::Owned(without_columns(&object.definition)),
                 false => Cow::Borrowed(&*object.definition),

@@ -97,7 +97,12 @@ fn report(text: &str, runs: usize) -> DatabaseReport {
             reason: Some(text.to_owned()),
         }],
         pending: Ok(explanation(text)),
-        drift: Some(Drift { differences, applied: 1, interrupted: Some(text.to_owned()) }),
+        drift: Some(Drift {
+            differences,
+            applied: 1,
+            interrupted: Some(text.to_owned()),
+            notices: Vec::new(),
+        }),
         drift_unknown: None,
         diagram: diagram(text),
     }

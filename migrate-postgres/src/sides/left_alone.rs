@@ -107,15 +107,13 @@ pub(super) fn take_out(
     let owners: BTreeSet<&str> =
         catalog.objects().iter().filter(|object| own(object)).map(Object::identity).collect();
     let is_part = |object: &Object| object.table().is_some_and(|table| owners.contains(table));
-    let (out, kept): (Vec<&Object>, Vec<&Object>) =
-        catalog.objects().iter().partition(|object| own(object) || is_part(object));
-    let listed = out.into_iter().filter(|object| own(object)).map(|object| LeftAlone {
+    let listed = catalog.objects().iter().filter(|object| own(object)).map(|object| LeftAlone {
         kind: object.kind(),
         identity: object.identity().to_owned(),
         reason: reason.clone(),
     });
     let listed = listed.collect();
-    (Catalog::of(kept.into_iter().cloned()).depending(catalog.dependencies().to_vec()), listed)
+    (catalog.clone().retaining(|object| !own(object) && !is_part(object)), listed)
 }
 
 #[cfg(test)]

@@ -439,6 +439,13 @@ pub(crate) const CASES: &[Case] = &[
         &["default privileges for postgres in public on tables: added"],
         "+PUBLIC: SELECT",
     ),
+    case(
+        "CREATE EXTENSION hstore",
+        "REVOKE EXECUTE ON FUNCTION hstore(text, text) FROM PUBLIC; COMMENT ON FUNCTION hstore(text, text) IS 'x'",
+        &["privileges on function public.hstore(text, text): added"],
+        "+(owner): EXECUTE",
+    ),
+    case("", "CREATE CONVERSION c FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8", &[], ""),
     case(T, "COMMENT ON TABLE t IS 'about t'", &["comment on table public.t: added"], "+about t"),
     case(
         "CREATE TABLE t (id int); COMMENT ON COLUMN t.id IS 'one'",

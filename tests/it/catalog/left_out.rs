@@ -71,15 +71,63 @@ async fn what_patterns_ignore_is_left_out_with_all_that_is_of_it() {
 async fn owners_count_only_where_they_are_asked_for() {
     let sample = Sample::new().await;
     let role = format!("owner_{}", sample.database.name());
-    sample.run(&format!("CREATE TABLE t (id int); CREATE ROLE {role}")).await;
+    sample
+        .run(&format!(
+            "CREATE TABLE t (id int); CREATE ROLE {role} SUPERUSER; CREATE FOREIGN DATA WRAPPER w; \
+             CREATE SERVER s FOREIGN DATA WRAPPER w"
+        ))
+        .await;
     let with_owners = Scope::database().with_owners();
     let read = async || Catalog::read(&sample.client, &with_owners).await.unwrap();
     let (before, before_with) = (sample.catalog().await, read().await);
-    sample.run(&format!("ALTER TABLE t OWNER TO {role}")).await;
+    sample
+        .run(&format!(
+            "ALTER TABLE t OWNER TO {role}; ALTER SERVER s OWNER TO {role}; \
+             ALTER FOREIGN DATA WRAPPER w OWNER TO {role}"
+        ))
+        .await;
     let (after, after_with) = (sample.catalog().await, read().await);
-    sample.run(&format!("DROP TABLE t; DROP ROLE {role}")).await;
+    sample.run(&format!("DROP TABLE t; DROP SERVER s; DROP FOREIGN DATA WRAPPER w; DROP ROLE {role}")).await;
     assert_eq!(before.differences(&after).to_string(), "");
     let differences = before_with.differences(&after_with);
-    assert_eq!(differences[0].object.kind(), Kind::Table);
+    let kinds: Vec<Kind> = differences.iter().map(|one| one.object.kind()).collect();
+    assert_eq!(kinds, [Kind::Table, Kind::ForeignDataWrapper, Kind::ForeignServer]);
     assert!(differences.to_string().contains(&format!("+OWNER {role}")), "{differences}");
+}
+
+#[tokio::test]
+async fn what_no_replay_can_have_and_what_is_not_modelled_is_listed_and_no_difference() {
+    let sample = Sample::new().await;
+    sample.run("CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w").await;
+    let before = sample.catalog().await;
+    let database = sample.database.name();
+    sample
+        .run(&format!(
+            "CREATE USER MAPPING FOR PUBLIC SERVER s OPTIONS (password 'hunter2'); \
+             ALTER DATABASE \"{database}\" SET app.api_key = 'hunter2'; \
+             ALTER DATABASE \"{database}\" SET work_mem = '5MB'; \
+             CREATE SUBSCRIPTION sub CONNECTION 'password=hunter2' PUBLICATION p WITH (connect = false, slot_name = NONE); \
+             CREATE CONVERSION c FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8; \
+             CREATE OPERATOR FAMILY lonely USING btree"
+        ))
+        .await;
+    let after = sample.catalog().await;
+    sample.run("DROP SUBSCRIPTION sub").await;
+    assert_eq!(before.differences(&after).to_string(), "");
+    assert_eq!(before.fingerprint(), after.fingerprint());
+    let noted = before.noted_differences(&after).to_string();
+    assert!(!format!("{after:?}").contains("hunter2"), "{noted}");
+    let headers: Vec<&str> = noted.lines().filter(|line| !line.starts_with(' ')).collect();
+    assert_eq!(
+        headers,
+        [
+            "user mapping PUBLIC on s: added",
+            "subscription sub: added",
+            "settings of the database: added",
+            "unmodelled object conversion public.c: added",
+            "unmodelled object operator family public.lonely USING btree: added",
+        ]
+    );
+    assert!(noted.contains("+OPTION password") && noted.contains("+work_mem=5MB"), "{noted}");
+    assert_eq!(after.unmodelled().count(), 2);
 }

@@ -294,6 +294,46 @@ pub(super) const PAIRS: &[Pair] = &[
          ALTER TEXT SEARCH CONFIGURATION c ALTER MAPPING FOR asciiword WITH d, simple;
          CREATE COLLATION co (LOCALE = 'C'); CREATE TABLE t (a text COLLATE co)",
     ),
+    pair(
+        "bounds of sequences and identity columns that exclude the value",
+        "CREATE SEQUENCE s; CREATE TABLE t (a int GENERATED ALWAYS AS IDENTITY, b int GENERATED ALWAYS AS IDENTITY)",
+        "CREATE SEQUENCE s MINVALUE 100 MAXVALUE 200 START 100; CREATE TABLE t (
+            a int GENERATED ALWAYS AS IDENTITY (MINVALUE 100 MAXVALUE 200 START WITH 100),
+            b bigint GENERATED ALWAYS AS IDENTITY (MAXVALUE 5000000000))",
+    ),
+    pair(
+        "new objects under default privileges",
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC;
+         ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC; CREATE VIEW v AS SELECT 1 AS a",
+        "CREATE TABLE t (a int); CREATE FUNCTION f() RETURNS int LANGUAGE sql RETURN 1;
+         CREATE VIEW v AS SELECT 2::bigint AS a; GRANT INSERT ON v TO PUBLIC",
+    ),
+    pair(
+        "functions whose bodies need each other, and a column that calls one",
+        "CREATE TABLE t (a int)",
+        "CREATE FUNCTION z() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+         CREATE FUNCTION f() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT z()';
+         CREATE TABLE t (a int, b int GENERATED ALWAYS AS (f()) STORED, c int DEFAULT f() NOT NULL)",
+    ),
+    pair(
+        "a policy over a view of its table",
+        "",
+        "CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t; CREATE POLICY p ON t USING (a IN (SELECT a FROM v))",
+    ),
+    pair(
+        "a server with a user mapping",
+        "CREATE FOREIGN DATA WRAPPER w",
+        "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w",
+    ),
+    pair("domains that take each other's place",
+        "CREATE DOMAIN old AS text; CREATE TABLE t (a old)",
+        "CREATE DOMAIN new AS text CHECK (VALUE <> ''); CREATE TABLE t (a new)",
+    ),
+    pair(
+        "privileges on members of an extension",
+        "CREATE EXTENSION hstore",
+        "CREATE EXTENSION hstore; REVOKE EXECUTE ON FUNCTION hstore(text, text) FROM PUBLIC",
+    ),
     pair("extensions", "", "CREATE EXTENSION hstore; CREATE TABLE t (h hstore DEFAULT 'a=>1')"),
     pair(
         "comments",

@@ -1,8 +1,11 @@
 //! The proof of a plan: it is applied to a copy of the old schema, and read again.
 
+use migrate_core::{Migration, Script, SqlMigration, Version};
 use migrate_postgres::catalog::{Catalog, Scope};
 use migrate_postgres::difference::{Plan, plan};
 use migrate_postgres::testing::{self, Database};
+use migrate_postgres::{Migrator, Set};
+use std::sync::Arc;
 use tokio_postgres::Client;
 
 /// A database with a schema.
@@ -46,6 +49,26 @@ impl Side {
         }
         self.client.batch_execute("COMMIT; RESET ALL").await.map_err(|error| message(&error))
     }
+
+    /// Runs the scripts of the plan, as a service does.
+    async fn migrate(&self, plan: &Plan) -> Result<(), String> {
+        let major = testing::server().unwrap().version_num() / 10_000;
+        let scripts = plan.scripts(Some(major)).map_err(|problem| format!("scripts: {problem}"))?;
+        let texts: Vec<String> = scripts.scripts.iter().map(|script| script.text.clone()).collect();
+        let mut numbered = Vec::new();
+        for (index, text) in texts.iter().enumerate() {
+            let name = format!("{:04}_s", index + 1);
+            let after =
+                scripts.scripts[index].after.map(|after| format!("-- migrate: after={:04}\n", after + 1));
+            let text = format!("{}{text}", after.unwrap_or_default());
+            let script = Script::of_up_text(format!("{name}.sql"), text)?;
+            let migration = SqlMigration::new(Version::numeric(format!("{:04}", index + 1)), name, script);
+            numbered.push(Arc::new(migration) as Arc<dyn Migration>);
+        }
+        let set = Set::new("difference", numbered).map_err(|error| error.to_string())?;
+        let run = Migrator::new(set).run(self.database.url()).await;
+        run.map(drop).map_err(|error| format!("{error}\nscripts:\n{}", texts.join("----\n")))
+    }
 }
 
 fn exists(error: &tokio_postgres::Error) -> bool {
@@ -62,8 +85,8 @@ fn message(error: &tokio_postgres::Error) -> String {
 pub(super) async fn proved(old: &str, new: &str) -> Result<(), String> {
     let (a, b) = (Side::new(old).await?, Side::new(new).await?);
     let (from, to) = (a.read().await, b.read().await);
-    let there = arrives(&a, &from, &to).await.map_err(|problem| format!("forth: {problem}"));
-    let back = arrives(&b, &to, &from).await.map_err(|problem| format!("back: {problem}"));
+    let there = arrives(&a, &from, &to, true).await.map_err(|problem| format!("forth: {problem}"));
+    let back = arrives(&b, &to, &from, false).await.map_err(|problem| format!("back: {problem}"));
     drop((a.client, b.client));
     // A subscription keeps its database; the server ends with the test.
     let _ = (a.database.close().await, b.database.close().await);
@@ -73,7 +96,8 @@ pub(super) async fn proved(old: &str, new: &str) -> Result<(), String> {
     }
 }
 
-async fn arrives(side: &Side, from: &Catalog, to: &Catalog) -> Result<(), String> {
+/// One way as scripts, if it is safe, or statement by statement.
+async fn arrives(side: &Side, from: &Catalog, to: &Catalog, is_safe: bool) -> Result<(), String> {
     let steps = plan(from, to);
     if let Some(unwritten) = steps.unwritten.first() {
         return Err(format!("{unwritten}\nplan:\n{steps}"));
@@ -81,7 +105,8 @@ async fn arrives(side: &Side, from: &Catalog, to: &Catalog) -> Result<(), String
     if steps.is_empty() != from.differences(to).is_empty() {
         return Err(format!("an empty plan over differences:\n{}", from.differences(to)));
     }
-    side.apply(&steps).await.map_err(|problem| format!("{problem}\nplan:\n{steps}"))?;
+    let applied = if is_safe { side.migrate(&steps).await } else { side.apply(&steps).await };
+    applied.map_err(|problem| format!("{problem}\nplan:\n{steps}"))?;
     let arrived = side.read().await;
     let left = arrived.differences(to);
     if !left.is_empty() {

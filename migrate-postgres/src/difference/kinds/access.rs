@@ -1,4 +1,4 @@
-//! Comments, privileges and default privileges.
+//! Comments, privileges and default privileges. Security labels, and objects that are only listed, are not written.
 
 use super::Written;
 use super::routine::aggregate_name;
@@ -7,7 +7,7 @@ use crate::difference::graph::target;
 use crate::difference::statement::{Statement, Statements, literal, one};
 use crate::objects::dependency::Key;
 use crate::objects::details::Details;
-use crate::objects::details::access::{Comment, DefaultPrivileges, Privileges};
+use crate::objects::details::access::{Comment, DefaultPrivileges, Noted, Privileges, SecurityLabel};
 use crate::objects::kind::Kind;
 use crate::objects::name;
 use crate::objects::object::{Catalog, Object};
@@ -52,6 +52,35 @@ impl Written for Comment {
     }
 }
 
+/// A label needs its provider to be loaded, so it is left to the user.
+impl Written for SecurityLabel {
+    fn create(&self, _: &Object, _: &Context<'_>) -> Statements {
+        None
+    }
+
+    fn alter(&self, _: &SecurityLabel, _: &Object, _: &Context<'_>) -> Statements {
+        None
+    }
+
+    fn drop(&self, _: &Object, _: &Context<'_>) -> Statements {
+        None
+    }
+}
+
+impl Written for Noted {
+    fn create(&self, _: &Object, _: &Context<'_>) -> Statements {
+        None
+    }
+
+    fn alter(&self, _: &Noted, _: &Object, _: &Context<'_>) -> Statements {
+        None
+    }
+
+    fn drop(&self, _: &Object, _: &Context<'_>) -> Statements {
+        None
+    }
+}
+
 /// For each grantee its privileges, each with the right to grant it.
 type Grants = BTreeMap<String, BTreeMap<String, bool>>;
 
@@ -69,8 +98,21 @@ fn grants(lines: &[String]) -> Grants {
     lines.iter().filter_map(grant).collect()
 }
 
+/// True if a privilege of a catalog is `MAINTAIN`.
+pub(in crate::difference) fn has_maintain(catalog: &Catalog) -> bool {
+    catalog.objects().iter().any(|object| match object.details() {
+        Some(Details::Privileges(privileges)) => privileges.grants.iter().any(|line| line.contains(MAINTAIN)),
+        Some(Details::DefaultPrivileges(privileges)) => {
+            privileges.grants.iter().any(|line| line.contains(MAINTAIN))
+        }
+        _ => false,
+    })
+}
+
+const MAINTAIN: &str = "MAINTAIN";
+
 /// The privileges on a new object, where no default privileges were set.
-fn usual(kind: Kind) -> Grants {
+fn usual(kind: Kind, context: &Context<'_>) -> Grants {
     let (owner, public): (&[&str], &[&str]) = match kind {
         Kind::Table | Kind::View | Kind::MaterializedView | Kind::ForeignTable => {
             (&["DELETE", "INSERT", "MAINTAIN", "REFERENCES", "SELECT", "TRIGGER", "TRUNCATE", "UPDATE"], &[])
@@ -82,7 +124,8 @@ fn usual(kind: Kind) -> Grants {
         Kind::ForeignServer | Kind::ForeignDataWrapper => (&["USAGE"], &[]),
         _ => (&[], &[]),
     };
-    let of = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), false)).collect();
+    let is_known = |name: &&&str| **name != MAINTAIN || context.knows_maintain;
+    let of = |names: &[&str]| names.iter().filter(is_known).map(|name| ((*name).to_owned(), false)).collect();
     let all = [("(owner)", of(owner)), ("PUBLIC", of(public))];
     let given = all.into_iter().filter(|(_, privileges): &(_, BTreeMap<_, _>)| !privileges.is_empty());
     given.map(|(grantee, privileges)| (grantee.to_owned(), privileges)).collect()
@@ -103,9 +146,6 @@ fn changes(
         let after = new.get(grantee).unwrap_or(&nothing);
         let gone: Vec<&str> =
             before.keys().filter(|name| !after.contains_key(*name)).map(String::as_str).collect();
-        // PostgreSQL 17 and later have it.
-        let gone: Vec<&str> =
-            gone.into_iter().filter(|name| *name != "MAINTAIN" || !is_usual_maintain(old, new)).collect();
         if !gone.is_empty() {
             statements.push(format!("{prefix}REVOKE {} FROM {}", on(&gone.join(", ")), role(grantee)));
         }
@@ -136,12 +176,6 @@ fn changes(
     statements.into_iter().map(Statement::from).collect()
 }
 
-/// True if the owner's usual privileges hold one that this server does not know.
-fn is_usual_maintain(old: &Grants, new: &Grants) -> bool {
-    let has = |grants: &Grants| grants.values().any(|privileges| privileges.contains_key("MAINTAIN"));
-    has(old) && !has(new)
-}
-
 impl Privileges {
     fn changes(old: &Grants, new: &Grants, object: &Object, catalog: &Catalog, owner: &str) -> Statements {
         let key = target(object.identity())?;
@@ -165,15 +199,67 @@ impl Privileges {
     }
 
     /// The privileges before this plan grants any: those of a new object, or the usual ones.
-    fn start(object: &Object) -> Option<Grants> {
-        target(object.identity()).map(|key| usual(key.kind))
+    fn start(&self, object: &Object, context: &Context<'_>) -> Option<Grants> {
+        if !self.initial.is_empty() {
+            return Some(grants(&self.initial));
+        }
+        let key = target(object.identity())?;
+        Some(if context.is_created(&key) { initial(&key, context) } else { usual(key.kind, context) })
     }
+}
+
+/// The privileges on a new object: the usual ones, or those that the old schema's default privileges give.
+fn initial(key: &Key, context: &Context<'_>) -> Grants {
+    let objects = match key.kind {
+        Kind::Table | Kind::View | Kind::MaterializedView | Kind::ForeignTable => "TABLES",
+        Kind::Sequence => "SEQUENCES",
+        Kind::Function | Kind::Procedure | Kind::Aggregate => "FUNCTIONS",
+        Kind::Type | Kind::Domain => "TYPES",
+        Kind::Schema => "SCHEMAS",
+        _ => return usual(key.kind, context),
+    };
+    let schema = name::schema(&key.identity);
+    let of = |wanted: Option<&str>| {
+        let found = context.from.objects().iter().filter_map(|object| match object.details() {
+            Some(Details::DefaultPrivileges(found)) => Some(found),
+            _ => None,
+        });
+        let mut mine =
+            found.filter(|found| found.objects == objects && Some(&*found.role) == context.reader());
+        mine.find(|found| found.schema.as_deref() == wanted).map(|found| grants(&found.grants))
+    };
+    let mut initial = of(None).unwrap_or_else(|| usual(key.kind, context));
+    let added = schema.and_then(|schema| of(Some(schema))).unwrap_or_default();
+    for (grantee, privileges) in added {
+        let all = initial.entry(grantee).or_default();
+        for (privilege, grantable) in privileges {
+            *all.entry(privilege).or_default() |= grantable;
+        }
+    }
+    initial
+}
+
+/// The statements that take what default privileges give to a new object that has the usual ones.
+pub(in crate::difference) fn reset(object: &Object, context: &Context<'_>) -> Vec<Statement> {
+    let key = Key::of(object);
+    let identity = format!("{} {}", key.kind, key.identity);
+    if context.to.find(Kind::Privileges, &identity).is_some() {
+        return Vec::new();
+    }
+    let privileges = Object::new(Kind::Privileges, identity, "").of(object.identity());
+    let (old, new) = (initial(&key, context), usual(key.kind, context));
+    if old == new {
+        return Vec::new();
+    }
+    let owner = context.reader().unwrap_or("CURRENT_USER");
+    let statements = Privileges::changes(&old, &new, &privileges, context.to, owner);
+    statements.unwrap_or_default().into_iter().map(|statement| Statement::late(statement.sql)).collect()
 }
 
 impl Written for Privileges {
     fn create(&self, object: &Object, context: &Context<'_>) -> Statements {
         Privileges::changes(
-            &Privileges::start(object)?,
+            &self.start(object, context)?,
             &grants(&self.grants),
             object,
             context.to,
@@ -192,7 +278,7 @@ impl Written for Privileges {
         }
         Privileges::changes(
             &grants(&self.grants),
-            &Privileges::start(object)?,
+            &self.start(object, context)?,
             object,
             context.from,
             &self.owner,
@@ -208,7 +294,7 @@ impl DefaultPrivileges {
     }
 
     /// The default privileges that were not changed: in a schema, none beside the global ones.
-    fn start(&self) -> Grants {
+    fn start(&self, context: &Context<'_>) -> Grants {
         let kind = match self.objects.as_str() {
             "TABLES" => Kind::Table,
             "SEQUENCES" => Kind::Sequence,
@@ -217,20 +303,20 @@ impl DefaultPrivileges {
             "SCHEMAS" => Kind::Schema,
             _ => Kind::Comment,
         };
-        if self.schema.is_some() { Grants::new() } else { usual(kind) }
+        if self.schema.is_some() { Grants::new() } else { usual(kind, context) }
     }
 }
 
 impl Written for DefaultPrivileges {
-    fn create(&self, _: &Object, _: &Context<'_>) -> Statements {
-        self.changes(&self.start(), &grants(&self.grants))
+    fn create(&self, _: &Object, context: &Context<'_>) -> Statements {
+        self.changes(&self.start(context), &grants(&self.grants))
     }
 
     fn alter(&self, new: &DefaultPrivileges, _: &Object, _: &Context<'_>) -> Statements {
         self.changes(&grants(&self.grants), &grants(&new.grants))
     }
 
-    fn drop(&self, _: &Object, _: &Context<'_>) -> Statements {
-        self.changes(&grants(&self.grants), &self.start())
+    fn drop(&self, _: &Object, context: &Context<'_>) -> Statements {
+        self.changes(&grants(&self.grants), &self.start(context))
     }
 }

@@ -1,6 +1,7 @@
 //! Columns.
 
 use super::Written;
+use super::sequence::moved_into_bounds;
 use crate::difference::context::Context;
 use crate::difference::graph::container;
 use crate::difference::statement::{Statement, Statements, one, option_changes, options, parameter_changes};
@@ -24,11 +25,32 @@ impl Written for Column {
 
     fn alter(&self, new: &Column, object: &Object, context: &Context<'_>) -> Statements {
         let prefix = format!("ALTER {} {}", context.table_word(object), object.table()?);
-        let changes = self.changes(new, object)?;
+        let mut changes = self.changes(new, object)?;
         let mut statements: Vec<Statement> = Vec::new();
         if self.identity.is_some() && new.identity.is_none() {
             let name = name::last(object.identity());
             statements.push(Statement::early(format!("{prefix} ALTER COLUMN {name} DROP IDENTITY")));
+        }
+        if let (Some(old), Some(options), Some(name)) =
+            (&self.sequence_options, &new.sequence_options, &self.sequence)
+        {
+            let schema = object.table().and_then(name::schema).map(|schema| format!("{schema}."));
+            let sequence = format!("{}{name}", schema.unwrap_or_default());
+            statements.extend(moved_into_bounds(&sequence, old, options));
+            // A smaller type does not take the old bound.
+            let maximum = |options: &SequenceOptions| options.maximum.parse::<i64>().unwrap_or_default();
+            if self.data_type != new.data_type && maximum(old) > maximum(options) {
+                let (column, maximum) = (name::last(object.identity()), &options.maximum);
+                statements.push(format!("{prefix} ALTER COLUMN {column} SET MAXVALUE {maximum}").into());
+            }
+        }
+        let is_now_identity = self.identity.is_none() && new.identity.is_some();
+        if is_now_identity && self.not_null.is_none() && changes.len() > 1 {
+            // The safe form sets it by several scripts, and an identity needs it.
+            let not_null = format!("ALTER COLUMN {} SET NOT NULL", name::last(object.identity()));
+            changes.retain(|change| *change != not_null);
+            let sql = format!("{prefix} {not_null}");
+            statements.push(Statement { commits: true, ..Statement::from(sql) });
         }
         if !changes.is_empty() {
             statements.push(format!("{prefix} {}", changes.join(", ")).into());

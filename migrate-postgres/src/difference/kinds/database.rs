@@ -4,6 +4,7 @@ use super::{Written, owner};
 use crate::difference::context::Context;
 use crate::difference::statement::{Statement, Statements, one, option_changes, options};
 use crate::objects::details::database::{Extension, ForeignDataWrapper, ForeignServer, Publication, Schema};
+use crate::objects::kind::Kind;
 use crate::objects::object::Object;
 
 impl Written for Schema {
@@ -129,11 +130,11 @@ impl Written for ForeignDataWrapper {
             value.as_ref().map(|value| format!(" {word} {value}")).unwrap_or_default()
         };
         let (handler, validator) = (named("HANDLER", &self.handler), named("VALIDATOR", &self.validator));
-        one(format!(
-            "CREATE FOREIGN DATA WRAPPER {}{handler}{validator}{}",
-            object.identity(),
-            options(&self.options)
-        ))
+        let name = object.identity();
+        let options = options(&self.options);
+        let sql = format!("CREATE FOREIGN DATA WRAPPER {name}{handler}{validator}{options}");
+        let owner = owner("FOREIGN DATA WRAPPER", name, &None, &self.owner);
+        Some([sql].into_iter().chain(owner).map(Statement::from).collect())
     }
 
     fn alter(&self, new: &ForeignDataWrapper, object: &Object, _: &Context<'_>) -> Statements {
@@ -148,7 +149,11 @@ impl Written for ForeignDataWrapper {
             option_changes(&self.options, &new.options),
         ];
         let changes: Vec<String> = changes.into_iter().flatten().collect();
-        one(format!("ALTER FOREIGN DATA WRAPPER {} {}", object.identity(), changes.join(" ")))
+        let name = object.identity();
+        let changed =
+            (!changes.is_empty()).then(|| format!("ALTER FOREIGN DATA WRAPPER {name} {}", changes.join(" ")));
+        let owner = owner("FOREIGN DATA WRAPPER", name, &self.owner, &new.owner);
+        Some(changed.into_iter().chain(owner).map(Statement::from).collect())
     }
 }
 
@@ -158,12 +163,11 @@ impl Written for ForeignServer {
             value.as_ref().map(|value| format!(" {word} {value}")).unwrap_or_default()
         };
         let (server_type, version) = (named("TYPE", &self.server_type), named("VERSION", &self.version));
-        one(format!(
-            "CREATE SERVER {}{server_type}{version} FOREIGN DATA WRAPPER {}{}",
-            object.identity(),
-            self.wrapper,
-            options(&self.options)
-        ))
+        let (name, wrapper, options) = (object.identity(), &self.wrapper, options(&self.options));
+        let sql =
+            format!("CREATE SERVER {name}{server_type}{version} FOREIGN DATA WRAPPER {wrapper}{options}");
+        let owner = owner("SERVER", name, &None, &self.owner);
+        Some([sql].into_iter().chain(owner).map(Statement::from).collect())
     }
 
     fn alter(&self, new: &ForeignServer, object: &Object, _: &Context<'_>) -> Statements {
@@ -177,10 +181,24 @@ impl Written for ForeignServer {
         let version = version.map(|version| format!("VERSION {version}"));
         let changes: Vec<String> =
             version.into_iter().chain(option_changes(&self.options, &new.options)).collect();
-        one(format!("ALTER SERVER {} {}", object.identity(), changes.join(" ")))
+        let name = object.identity();
+        let changed = (!changes.is_empty()).then(|| format!("ALTER SERVER {name} {}", changes.join(" ")));
+        let owner = owner("SERVER", name, &self.owner, &new.owner);
+        Some(changed.into_iter().chain(owner).map(Statement::from).collect())
     }
 
-    fn drop(&self, object: &Object, _: &Context<'_>) -> Statements {
-        one(format!("DROP SERVER {}", object.identity()))
+    /// With its user mappings, which keep it.
+    fn drop(&self, object: &Object, context: &Context<'_>) -> Statements {
+        let name = object.identity();
+        let mappings = context
+            .from
+            .objects()
+            .iter()
+            .filter(|mapping| mapping.kind() == Kind::UserMapping && mapping.table() == Some(name));
+        let dropped = mappings.filter_map(|mapping| {
+            let user = mapping.identity().strip_suffix(name)?.strip_suffix(" on ")?;
+            Some(format!("DROP USER MAPPING FOR {user} SERVER {name}"))
+        });
+        Some(dropped.chain([format!("DROP SERVER {name}")]).map(Statement::from).collect())
     }
 }

@@ -1,6 +1,6 @@
 //! The statements of each kind of object, one kind a file.
 
-mod access;
+pub(super) mod access;
 pub(super) mod column;
 mod constraint;
 mod database;
@@ -66,7 +66,7 @@ macro_rules! dispatch {
 dispatch! {
     Schema Extension Type Domain Collation Sequence Table Column Constraint Index Statistics View Routine Aggregate
     Trigger Rule Policy EventTrigger Publication ForeignDataWrapper ForeignServer Cast Operator OperatorClass
-    TextSearchConfiguration TextSearchDictionary Comment Privileges DefaultPrivileges
+    TextSearchConfiguration TextSearchDictionary Comment Privileges DefaultPrivileges SecurityLabel Noted
 }
 
 /// The statement that changes an owner, if it does.

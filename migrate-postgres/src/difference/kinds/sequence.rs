@@ -2,7 +2,7 @@
 
 use super::{Written, owner};
 use crate::difference::context::Context;
-use crate::difference::statement::{Statement, Statements};
+use crate::difference::statement::{Statement, Statements, literal};
 use crate::objects::details::relation::{Sequence, SequenceOptions};
 use crate::objects::object::Object;
 
@@ -45,7 +45,7 @@ impl Written for Sequence {
             }
         }
         changes.extend(options.sql(&base));
-        let mut statements: Vec<Statement> = Vec::new();
+        let mut statements: Vec<Statement> = moved_into_bounds(object.identity(), old, options);
         if !changes.is_empty() {
             statements.push(format!("ALTER SEQUENCE {} {}", object.identity(), changes.join(" ")).into());
         }
@@ -59,6 +59,22 @@ impl Written for Sequence {
         statements.extend(owner("SEQUENCE", object.identity(), &self.owner, &new.owner).map(Statement::from));
         Some(statements)
     }
+}
+
+/// The statement that moves the value of a sequence into its new bounds, if it may be outside of them.
+pub(super) fn moved_into_bounds(name: &str, old: &SequenceOptions, new: &SequenceOptions) -> Vec<Statement> {
+    let number = |text: &str| text.parse::<i128>().unwrap_or_default();
+    let value = |bound: &str, sign: char| {
+        let sql = format!(
+            "SELECT setval({}, {bound}, false) FROM {name} WHERE last_value {sign} {bound}",
+            literal(name)
+        );
+        let is_possible = (number(&old.minimum)..=number(&old.maximum)).contains(&number(bound));
+        is_possible.then(|| Statement::from(sql))
+    };
+    let raised = (number(&new.minimum) > number(&old.minimum)).then(|| value(&new.minimum, '<')).flatten();
+    let lowered = (number(&new.maximum) < number(&old.maximum)).then(|| value(&new.maximum, '>')).flatten();
+    raised.into_iter().chain(lowered).collect()
 }
 
 fn owned_by(object: &Object, column: &str) -> Statement {

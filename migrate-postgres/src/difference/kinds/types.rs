@@ -52,7 +52,7 @@ fn added_labels(old: &[String], new: &[String], object: &Object) -> Option<Vec<S
             None => format!(" BEFORE {}", old.first()?),
         };
         let sql = format!("ALTER TYPE {} ADD VALUE {label}{place}", object.identity());
-        Some(Statement { commits: true, ..Statement::from(sql) })
+        Some(Statement { commits: true, ..Statement::early(sql) })
     };
     new.iter().enumerate().filter(|(_, label)| !old.contains(label)).map(add).collect()
 }

@@ -1,4 +1,4 @@
-//! Comments and privileges.
+//! Comments, privileges, security labels, and what is only listed.
 
 use super::attributes::details;
 use super::lines::Lines;
@@ -18,6 +18,8 @@ details! {
         /// For each grantee, its privileges: `app: INSERT, SELECT WITH GRANT OPTION`. A grantee may be `PUBLIC` or
         /// `(owner)`.
         grants: Vec<String>,
+        /// What an extension gave to each grantee, for one of its members.
+        initial: Vec<String>,
     }
 
     /// The default privileges of a role's future objects.
@@ -30,6 +32,34 @@ details! {
         objects: String,
         /// For each grantee, its privileges.
         grants: Vec<String>,
+    }
+}
+
+details! {
+    /// A security label on another object.
+    SecurityLabel {
+        /// The provider.
+        provider: String,
+        /// The label.
+        label: String,
+    }
+
+    /// An object that is listed and not compared.
+    Noted {
+        /// What is known of it.
+        lines: Vec<String>,
+    }
+}
+
+impl SecurityLabel {
+    pub(super) fn write(&self, _: Kind, lines: &mut Lines) {
+        lines.line(&["PROVIDER ", &self.provider]).line(&[&self.label]);
+    }
+}
+
+impl Noted {
+    pub(super) fn write(&self, _: Kind, lines: &mut Lines) {
+        lines.each("", &self.lines);
     }
 }
 

@@ -49,6 +49,8 @@ details! {
         validator: Option<String>,
         /// The options: `name=value`.
         options: Vec<String>,
+        /// The owner, if owners were read.
+        owner: Option<String>,
     }
 
     /// A foreign server.
@@ -61,6 +63,8 @@ details! {
         version: Option<String>,
         /// The options: `name=value`.
         options: Vec<String>,
+        /// The owner, if owners were read.
+        owner: Option<String>,
     }
 }
 
@@ -93,7 +97,7 @@ impl Publication {
 impl ForeignDataWrapper {
     pub(super) fn write(&self, _: Kind, lines: &mut Lines) {
         lines.line(&["FOREIGN DATA WRAPPER"]).optional("HANDLER ", &self.handler);
-        lines.optional("VALIDATOR ", &self.validator).list("OPTIONS", &self.options);
+        lines.optional("VALIDATOR ", &self.validator).list("OPTIONS", &self.options).owner(&self.owner);
     }
 }
 
@@ -104,5 +108,6 @@ impl ForeignServer {
             .optional("TYPE ", &self.server_type)
             .optional("VERSION ", &self.version);
         lines.line(&["FOREIGN DATA WRAPPER ", &self.wrapper]).list("OPTIONS", &self.options);
+        lines.owner(&self.owner);
     }
 }

@@ -14,7 +14,7 @@ pub(crate) mod text_search;
 pub(crate) mod types;
 
 use crate::objects::kind::Kind;
-use access::{Comment, DefaultPrivileges, Privileges};
+use access::{Comment, DefaultPrivileges, Noted, Privileges, SecurityLabel};
 use attached::{Constraint, Index, Policy, Rule, Statistics, Trigger};
 use attributes::Attributes;
 use database::{EventTrigger, Extension, ForeignDataWrapper, ForeignServer, Publication, Schema};
@@ -83,4 +83,6 @@ variants! {
     Comment: Comment,
     Privileges: Privileges,
     DefaultPrivileges: DefaultPrivileges,
+    SecurityLabel: SecurityLabel,
+    Noted: UserMapping | Subscription | Settings | Unmodelled,
 }

@@ -22,10 +22,11 @@
 //!
 //! Each [`Kind`] documents the contents of its definition. These are not read: system schemas; temporary
 //! objects; members of extensions; the histories, leases and other tables of this library; data (the values
-//! of sequences, the populated state of a materialized view); user mappings and subscriptions, which hold
-//! passwords; transforms, conversions, languages, access methods; text search parsers and templates; operator
-//! families without a class; security labels; large objects; properties of the database itself (settings,
-//! privileges and comment); and owners, unless [requested](Scope::with_owners). Objects that follow from
+//! of sequences, the populated state of a materialized view); large objects; privileges and comment of the database
+//! itself; and owners, unless [requested](Scope::with_owners). User mappings, subscriptions, settings of the database,
+//! and objects of kinds that are not modelled (transforms, conversions, languages, access methods, text search
+//! parsers and templates, operator families without a class) are [listed and not compared](Kind::is_noted); secrets
+//! are never read. Objects that follow from
 //! others are not read either: the index of a constraint, the constraints and triggers that a partition
 //! inherits, the names of `NOT NULL` constraints.
 

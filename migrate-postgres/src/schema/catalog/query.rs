@@ -31,10 +31,15 @@ const OBJECTS: &[&str] = &[
     include_str!("sql/casts.sql"),
     include_str!("sql/operators.sql"),
     include_str!("sql/text_search.sql"),
+    include_str!("sql/noted.sql"),
 ];
 
 /// Additional facts about the objects: kind, identity, table, attributes, and zeros for the ids.
-const BESIDE: &[&str] = &[include_str!("sql/comments.sql"), include_str!("sql/privileges.sql")];
+const BESIDE: &[&str] = &[
+    include_str!("sql/comments.sql"),
+    include_str!("sql/privileges.sql"),
+    include_str!("sql/security_labels.sql"),
+];
 
 /// The dependencies between objects, by their ids.
 pub(super) const DEPENDENCIES: &str = include_str!("sql/dependencies.sql");

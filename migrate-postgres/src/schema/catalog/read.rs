@@ -185,7 +185,8 @@ async fn read_once(
     if dependencies.is_empty() {
         return Ok(catalog);
     }
-    Ok(catalog.depending(depend::resolve(&rows, &dependencies)))
+    let reader = dependencies.first().and_then(|row| row.get(9));
+    Ok(catalog.depending(depend::resolve(&rows, &dependencies)).read_by(reader))
 }
 
 /// The rows of the objects, and those of the dependencies. Sends all messages at once; the server answers them

@@ -175,6 +175,9 @@ pub struct Drift {
     pub applied: usize,
     /// The migration that was started and not finished, if any; the differences include its effects so far.
     pub interrupted: Option<String>,
+    /// What differs and is no drift: what a replay of migrations can't have (user mappings, subscriptions, settings of
+    /// the database), what is not modelled, and the order of columns.
+    pub notices: Vec<String>,
 }
 
 impl Drift {
@@ -192,20 +195,39 @@ impl fmt::Display for Drift {
             count => format!("its {count} applied migrations"),
         };
         if self.is_none() {
-            return write!(f, "the schema matches {applied}");
+            write!(f, "the schema matches {applied}")?;
+            return self.write_notices(f);
         }
         write!(
             f,
             "the schema differs from {applied}; `added` is only in the database, `removed` only in the migrations:\n{}",
             self.differences
         )?;
-        match &self.interrupted {
-            Some(name) => {
-                write!(f, "\n{name} was interrupted: the differences include its effects so far")
-            }
-            None => Ok(()),
+        if let Some(name) = &self.interrupted {
+            write!(f, "\n{name} was interrupted: the differences include its effects so far")?;
         }
+        self.write_notices(f)
     }
+}
+
+impl Drift {
+    fn write_notices(&self, f: &mut impl fmt::Write) -> fmt::Result {
+        self.notices.iter().try_for_each(|notice| write!(f, "\nno drift, but noted: {notice}"))
+    }
+}
+
+/// The result of a comparison.
+struct Compared {
+    differences: Differences,
+    notices: Vec<String>,
+}
+
+/// What differs and is no difference.
+fn notices(expected: &Catalog, live: &Catalog) -> Vec<String> {
+    let noted = expected.noted_differences(live);
+    let noted = noted.iter().map(|difference| format!("{}: {}", difference.object, difference.change));
+    let reordered = expected.reordered(live).into_iter();
+    noted.chain(reordered.map(|table| format!("{table}: its columns are in another order"))).collect()
 }
 
 /// Comparisons, with the feature `catalog`.
@@ -245,9 +267,10 @@ impl Migrator {
         let (session_info, state) = self.state_over(session).await?;
         let migrations = state.applied.iter().map(|applied| as_applied(self.set(), applied));
         let migrations = migrations.collect::<Result<Vec<_>, _>>()?;
-        let differences = self.compare(target, session, &session_info.table, migrations, comparison).await?;
+        let Compared { differences, notices } =
+            self.compare(target, session, &session_info.table, migrations, comparison).await?;
         let interrupted = state.interrupted.map(|interrupted| interrupted.name);
-        Ok(Drift { differences, applied: state.applied.len(), interrupted })
+        Ok(Drift { differences, applied: state.applied.len(), interrupted, notices })
     }
 
     /// Compares a database with the migrations up to a version, regardless of the history.
@@ -274,7 +297,7 @@ impl Migrator {
             Err(error) => Err(error),
         };
         session.close().await;
-        differences
+        differences.map(|compared| compared.differences)
     }
 
     /// Marks the migrations up to a version as applied, like [`baseline`](Migrator::baseline), if the
@@ -322,7 +345,7 @@ impl Migrator {
         table: &HistoryTable,
         migrations: Vec<ReplaySource>,
         comparison: &Comparison,
-    ) -> Result<Differences, Error> {
+    ) -> Result<Compared, Error> {
         let scope = comparison.scope();
         let scope = scope.without_histories(session, table).await?;
         let live = comparison.of(read(session, &scope).await?);
@@ -366,12 +389,14 @@ async fn differences(
     comparison: &Comparison,
     scope: &Scope,
     live: &Catalog,
-) -> Result<Differences, Error> {
+) -> Result<Compared, Error> {
     comparison.told.tell(&ComparisonPhase::Reading);
     let mut session = scratch.config().open().await?;
     let compared = async {
         let expected = comparison.of(read(&mut session, scope).await?);
-        without_print_forms(&session, scope, &expected, live).await
+        let notices = notices(&expected, live);
+        let differences = without_print_forms(&session, scope, &expected, live).await?;
+        Ok(Compared { differences, notices })
     };
     let compared = compared.await;
     session.close().await;

@@ -7,6 +7,7 @@ SELECT d.classid, d.objid, d.objsubid, d.refclassid, d.refobjid, d.refobjsubid,
   d.deptype IN ('i', 'e')
     OR d.deptype = 'a' AND d.classid = 'pg_attrdef'::regclass
     OR d.deptype = 'a' AND d.classid = 'pg_constraint'::regclass AND d.refclassid = 'pg_type'::regclass
-    OR d.deptype = 'a' AND d.refclassid = 'pg_publication'::regclass AS part
+    OR d.deptype = 'a' AND d.refclassid = 'pg_publication'::regclass AS part,
+  quote_ident(current_user) AS reader
 FROM pg_depend d
 WHERE d.objid >= 16384 AND (d.refobjid >= 16384 OR d.refclassid = 'pg_namespace'::regclass)

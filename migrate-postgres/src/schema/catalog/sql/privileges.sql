@@ -29,6 +29,38 @@ CROSS JOIN LATERAL (
 ) compared
 WHERE p.acl IS NOT NULL AND NOT compared.is_default
 UNION ALL
+-- A member of an extension has the privileges that the extension gave it, unless others were granted since: neither a dump
+-- nor CREATE EXTENSION brings those back.
+SELECT 'privileges', p.kind || ' ' || p.identity, NULL,
+  ARRAY[ARRAY['owner', quote_ident(pg_get_userbyid(p.owner))]] || granted.now || granted.initial, 0, 0, 0
+FROM (
+  SELECT 'pg_proc'::regclass::oid AS classid, f.oid AS objid,
+    CASE f.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END AS kind,
+    ns.prefix || quote_ident(f.proname) || '(' || oidvectortypes(f.proargtypes) || ')' AS identity,
+    f.proacl AS acl, f.proowner AS owner, acldefault('f', f.proowner) AS default_acl
+  FROM pg_proc f JOIN ns ON ns.oid = f.pronamespace
+  UNION ALL
+  SELECT 'pg_class'::regclass, c.oid,
+    CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table'
+      WHEN 'S' THEN 'sequence' ELSE 'table' END,
+    ns.prefix || quote_ident(c.relname), c.relacl, c.relowner,
+    acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner)
+  FROM pg_class c JOIN ns ON ns.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S')
+) p JOIN member m ON m.classid = p.classid AND m.objid = p.objid
+LEFT JOIN pg_init_privs i ON i.classoid = p.classid AND i.objoid = p.objid AND i.objsubid = 0
+CROSS JOIN LATERAL (
+  SELECT array_agg(ARRAY['grants', line] ORDER BY line) FILTER (WHERE side = 'now') AS now,
+    array_agg(ARRAY['initial', line] ORDER BY line) FILTER (WHERE side = 'initial') AS initial
+  FROM (
+    SELECT side, grantee || ': ' || string_agg(privilege, ', ' ORDER BY privilege) AS line FROM (
+      SELECT side, CASE WHEN e.grantee = 0 THEN 'PUBLIC' WHEN e.grantee = p.owner THEN '(owner)' ELSE quote_ident(pg_get_userbyid(e.grantee)) END AS grantee,
+        e.privilege_type || CASE WHEN bool_or(e.is_grantable) AND e.grantee <> p.owner THEN ' WITH GRANT OPTION' ELSE '' END AS privilege
+      FROM (VALUES ('now', coalesce(p.acl, p.default_acl)), ('initial', coalesce(i.initprivs, p.default_acl))) sides (side, acl)
+      CROSS JOIN LATERAL aclexplode(sides.acl) e GROUP BY side, e.grantee, e.privilege_type) privileges GROUP BY side, grantee) lines
+) granted
+WHERE (p.acl IS NOT NULL OR i.initprivs IS NOT NULL)
+  AND array_to_string(granted.now, ';', '') IS DISTINCT FROM replace(array_to_string(granted.initial, ';', ''), 'initial;', 'grants;')
+UNION ALL
 SELECT 'default privileges',
   'for ' || quote_ident(pg_get_userbyid(d.defaclrole))
     || CASE WHEN d.defaclnamespace <> 0 AND $1 IS NULL THEN ' in ' || quote_ident(ns.nspname) ELSE '' END || ' on '
