@@ -61,13 +61,9 @@ impl<'a, T: Target + ?Sized> Opener<'a, T> {
                 return Err(error);
             }
         };
-        let mut migrator = migrator.over(migrator.set().clone());
+        let migrator = migrator.over(migrator.set().clone());
         #[cfg(feature = "histories")]
-        {
-            // A scratch database has no history of another tool.
-            migrator.settings.keeping = None;
-            migrator.settings.adopting = None;
-        }
+        let migrator = without_foreign_history(migrator);
         Ok(Opener { migrator, target, session, table, comparison })
     }
 
@@ -234,4 +230,12 @@ impl<'a, T: Target + ?Sized> Opener<'a, T> {
         scratch.close().await?;
         catalog
     }
+}
+
+/// A scratch database has no history of another tool.
+#[cfg(feature = "histories")]
+fn without_foreign_history(mut migrator: Migrator) -> Migrator {
+    migrator.settings.keeping = None;
+    migrator.settings.adopting = None;
+    migrator
 }

@@ -242,11 +242,11 @@ async fn a_statement_that_inserts_into_its_own_table_is_refused_and_one_of_its_n
     let batch = "-- migrate: batch=t\nINSERT INTO public.\"t\" (n) SELECT n + 1 FROM t WHERE ${batch};";
     let database = database().await;
     let error = refused(&database, sql, batch).await;
-    assert!(error.contains("the statement inserts into t, which the batches go over"), "{error}");
+    assert!(error.contains("the statement inserts into t, the table that it reads in batches"), "{error}");
     let parts = "CREATE TABLE t (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE part PARTITION OF t FOR VALUES FROM (0) TO (9);";
     let batch = "-- migrate: batch=t\nINSERT INTO part SELECT id + 1 FROM t WHERE ${batch};";
     let error = refused(&database, parts, batch).await;
-    assert!(error.contains("the statement inserts into t, which the batches go over"), "{error}");
+    assert!(error.contains("the statement inserts into t, the table that it reads in batches"), "{error}");
 
     let sql = "CREATE SCHEMA archive; CREATE TABLE archive.t (id int); CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 9);";
     let batch = "-- migrate: batch=public.t(id) rows=4\nINSERT INTO archive.t SELECT x.id FROM public.t x WHERE ${batch};";

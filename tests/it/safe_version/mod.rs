@@ -101,8 +101,8 @@ fn options() -> LintOptions {
     LintOptions::new().since(Version::numeric("1")).server_version(version)
 }
 
-/// Holds a rewrite against its original.
-async fn check(case: &Case) {
+/// Holds a rewrite against its original, which `may_fail` for the rows that there are.
+async fn check(case: &Case, may_fail: bool) {
     let one = Migrated::new(&original(case)).await;
     let rewrites = rewrites(one.migrator.set(), &options()).unwrap();
     let Some(rewrite) = rewrites.first().filter(|rewrite| !rewrite.scripts.is_empty()) else { return };
@@ -116,6 +116,10 @@ async fn check(case: &Case) {
     let before = one.catalog().await;
     assert_no_heavy_lock(&other, rewrite).await;
     let last = rewrite.scripts.len() + 1;
+    // Then the rewrite has nothing to be compared with.
+    if may_fail && one.migrator.run(one.database.url()).await.is_err() {
+        return;
+    }
     one.to(2).await;
     let mut states = vec![before.clone()];
     for version in 2..=last {
@@ -188,7 +192,7 @@ fn each_change_and_its_safe_version_make_the_same_schema() {
         let mut problems = Vec::new();
         for case in cases.into_iter().cloned() {
             let up = case.up.clone();
-            if let Err(error) = tokio::spawn(async move { check(&case).await }).await {
+            if let Err(error) = tokio::spawn(async move { check(&case, false).await }).await {
                 let panic = error.into_panic();
                 let message = panic.downcast_ref::<String>().map_or("", String::as_str);
                 problems.push(format!("==== {up}\n{message}"));
@@ -208,7 +212,7 @@ fn any_script_and_its_safe_version_make_the_same_schema() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut runner = TestRunner::new(config);
     let found = runner.run(&generate::case(), |case| {
-        runtime.block_on(check(&case));
+        runtime.block_on(check(&case, true));
         Ok(())
     });
     found.unwrap_or_else(|error| panic!("{error}"));

@@ -114,7 +114,9 @@ async fn life<T: Target + ?Sized>(target: &T, kind: Option<LockKind>) -> Vec<Str
     told.push(broken.run(target).await.unwrap_err().to_string().lines().take(4).collect());
     told.push(broken.history(target).await.unwrap().len().to_string());
     if target.to_config().unwrap().is_some() {
-        told.push(format!("drift {}", all.drift(target, &Comparison::new()).await.unwrap()));
+        let drift = all.drift(target, &Comparison::new()).await.unwrap().to_string();
+        // A notice names the settings of the database.
+        told.push(format!("drift {}", drift.lines().next().unwrap_or_default()));
         all.backup(target, backups()).await.unwrap();
     }
     let backups = all.list_backups(target).await.unwrap();
