@@ -40,7 +40,7 @@ pub struct Settings {
     /// The time for retrying a migration that hits lock timeouts.
     pub retry: Duration,
     /// The time after which a statement, a migration, the run or the wait for another run is reported as
-    /// [`Event::Slow`]; `None` for never.
+    /// [`Event::Slow`](crate::engine::event::Event::Slow); `None` for never.
     pub slow: Option<Duration>,
     /// The time after which a migration is ended and rolled back; `None` for no limit.
     pub migration_limit: Option<Duration>,

@@ -30,14 +30,14 @@ mod scripts;
 mod statement;
 mod steps;
 
-pub use plan::{Action, Phase, Plan, Step, Unwritten};
+pub use plan::{SchemaAction, SchemaPhase, SchemaPlan, SchemaStep, Unwritten};
 pub use rename::{RenameCandidate, rename};
 pub use scripts::{PlanScript, PlanScripts};
 
 use crate::objects::object::Catalog;
 
 /// The statements that turn the schema `from` into the schema `to`.
-pub fn plan(from: &Catalog, to: &Catalog) -> Plan {
+pub fn plan(from: &Catalog, to: &Catalog) -> SchemaPlan {
     let changes = changes::Changes::between(from, to);
     let mut plan = steps::steps(&changes);
     plan.renames = rename::candidates(&changes);

@@ -7,16 +7,16 @@ use std::fmt;
 /// Statements that turn one schema into another, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Plan {
+pub struct SchemaPlan {
     /// The statements.
-    pub steps: Vec<Step>,
+    pub steps: Vec<SchemaStep>,
     /// The changes that no statement was written for.
     pub unwritten: Vec<Unwritten>,
     /// Objects that may have been renamed: the steps drop one and create the other.
     pub renames: Vec<RenameCandidate>,
 }
 
-impl Plan {
+impl SchemaPlan {
     /// True if the schemas are equal.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty() && self.unwritten.is_empty()
@@ -24,7 +24,7 @@ impl Plan {
 }
 
 /// The statements, one after the other, each with its semicolon.
-impl fmt::Display for Plan {
+impl fmt::Display for SchemaPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.steps.iter().try_for_each(|step| writeln!(f, "{};", step.sql))
     }
@@ -33,7 +33,7 @@ impl fmt::Display for Plan {
 /// One statement of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Step {
+pub struct SchemaStep {
     /// The statement, without a semicolon.
     pub sql: String,
     /// The kind of the object that it is about.
@@ -41,9 +41,9 @@ pub struct Step {
     /// The identity of that object.
     pub identity: String,
     /// Its purpose.
-    pub action: Action,
+    pub action: SchemaAction,
     /// Its place in the plan.
-    pub phase: Phase,
+    pub phase: SchemaPhase,
     /// The data that it deletes: `table public.users`, `column public.users.email`. Empty if none.
     pub loses: Vec<String>,
     /// True if the transaction must end before the next statement may use its result: a new value of an enum.
@@ -53,7 +53,7 @@ pub struct Step {
 /// The purpose of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Action {
+pub enum SchemaAction {
     /// It creates an object.
     Create,
     /// It changes an object in place.
@@ -65,7 +65,7 @@ pub enum Action {
 /// A part of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Phase {
+pub enum SchemaPhase {
     /// Drops of what is replaced, or no longer needed and without data.
     Clear,
     /// What creates and alters.
@@ -83,15 +83,15 @@ pub struct Unwritten {
     /// The identity of the object.
     pub identity: String,
     /// The purpose of the missing statement.
-    pub action: Action,
+    pub action: SchemaAction,
 }
 
 impl fmt::Display for Unwritten {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let act = match self.action {
-            Action::Create => "creates",
-            Action::Alter => "alters",
-            Action::Drop => "drops",
+            SchemaAction::Create => "creates",
+            SchemaAction::Alter => "alters",
+            SchemaAction::Drop => "drops",
         };
         write!(f, "no statement {act} {} {}", self.kind, self.identity)
     }

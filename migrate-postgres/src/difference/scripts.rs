@@ -1,6 +1,6 @@
 //! The scripts of a plan, in their safe form.
 
-use super::plan::{Phase, Plan, Step};
+use super::plan::{SchemaPhase, SchemaPlan, SchemaStep};
 use crate::objects::kind::Kind;
 use migrate_core::lint::LintOptions;
 use migrate_core::lint::fix::{NotDone, SafeScript, rewrites};
@@ -33,7 +33,7 @@ pub struct PlanScript {
 
 /// The steps of one script, before it is made safe.
 struct Group<'p> {
-    steps: Vec<&'p Step>,
+    steps: Vec<&'p SchemaStep>,
     is_contract: bool,
 }
 
@@ -59,7 +59,7 @@ impl Group<'_> {
 /// The setting under which a function may name what is created after it.
 pub(super) const UNCHECKED_BODIES: &str = "SET LOCAL check_function_bodies = off";
 
-impl Plan {
+impl SchemaPlan {
     /// The plan as scripts, for a server of this major version, or for any: `CONCURRENTLY` in scripts of its own,
     /// `NOT VALID` and `VALIDATE CONSTRAINT` apart, and what loses data in a script of its own at the end, marked for
     /// the contract phase.
@@ -91,11 +91,11 @@ impl Plan {
     /// The steps, divided where a transaction must end, and before those that lose data.
     fn groups(&self) -> Vec<Group<'_>> {
         let mut groups: Vec<Group<'_>> = Vec::new();
-        let mut last: Option<&Step> = None;
+        let mut last: Option<&SchemaStep> = None;
         for step in &self.steps {
-            let is_contract = step.phase == Phase::Contract;
+            let is_contract = step.phase == SchemaPhase::Contract;
             let goes_on = last.is_some_and(|last| {
-                (last.phase == Phase::Contract) == is_contract && (!last.commits || step.commits)
+                (last.phase == SchemaPhase::Contract) == is_contract && (!last.commits || step.commits)
             });
             match groups.last_mut().filter(|_| goes_on) {
                 Some(group) => group.steps.push(step),

@@ -4,7 +4,7 @@ use super::changes::Changes;
 use super::drops::Drops;
 use super::kinds;
 use super::order::sort;
-use super::plan::{Action, Phase, Plan, Step, Unwritten};
+use super::plan::{SchemaAction, SchemaPhase, SchemaPlan, SchemaStep, Unwritten};
 use super::scripts::UNCHECKED_BODIES;
 use super::statement::{Place, Statement, Statements};
 use crate::objects::dependency::Key;
@@ -16,19 +16,19 @@ use std::collections::{BTreeMap, BTreeSet};
 type Node = (u8, Key);
 
 /// Writes the statements of all changes.
-pub(super) fn steps(changes: &Changes<'_>) -> Plan {
+pub(super) fn steps(changes: &Changes<'_>) -> SchemaPlan {
     let drops = Drops::of(changes);
-    let mut writer = Writer { changes, plan: Plan::default(), late: Vec::new() };
+    let mut writer = Writer { changes, plan: SchemaPlan::default(), late: Vec::new() };
     for (key, statements) in &changes.altered {
         let early = statements.iter().filter(|statement| statement.place == Place::Early);
-        writer.push(key, Action::Alter, Phase::Clear, Some(early.cloned().collect()));
+        writer.push(key, SchemaAction::Alter, SchemaPhase::Clear, Some(early.cloned().collect()));
     }
     for column in &drops.defaults {
         let sql = kinds::column::drop_default(column, &changes.context);
-        writer.push(column, Action::Alter, Phase::Clear, sql);
+        writer.push(column, SchemaAction::Alter, SchemaPhase::Clear, sql);
     }
     for key in &drops.first {
-        writer.drop(key, Phase::Clear);
+        writer.drop(key, SchemaPhase::Clear);
     }
     writer.unchecked_bodies();
     for (_, key) in creations(changes) {
@@ -38,18 +38,18 @@ pub(super) fn steps(changes: &Changes<'_>) -> Plan {
     writer.plan.steps.extend(late);
     for key in &changes.context.replaced_types {
         let sql = kinds::types::drop_renamed(key);
-        writer.push(key, Action::Drop, Phase::Build, Some(vec![sql.into()]));
+        writer.push(key, SchemaAction::Drop, SchemaPhase::Build, Some(vec![sql.into()]));
     }
     for key in &drops.last {
-        writer.drop(key, Phase::Contract);
+        writer.drop(key, SchemaPhase::Contract);
     }
     writer.plan.steps = joined(writer.plan.steps);
     writer.plan
 }
 
 /// Joins neighboring changes of different columns of one table into one statement.
-fn joined(steps: Vec<Step>) -> Vec<Step> {
-    let mut joined: Vec<Step> = Vec::with_capacity(steps.len());
+fn joined(steps: Vec<SchemaStep>) -> Vec<SchemaStep> {
+    let mut joined: Vec<SchemaStep> = Vec::with_capacity(steps.len());
     for step in steps {
         let rest = joined.last().and_then(|last| rest_of_same_table(last, &step));
         match (rest.map(str::to_owned), joined.last_mut()) {
@@ -65,7 +65,7 @@ fn joined(steps: Vec<Step>) -> Vec<Step> {
 }
 
 /// The subcommands of a step that may stand in the statement before it.
-fn rest_of_same_table<'s>(last: &Step, step: &'s Step) -> Option<&'s str> {
+fn rest_of_same_table<'s>(last: &SchemaStep, step: &'s SchemaStep) -> Option<&'s str> {
     let of_columns = last.kind == Kind::Column && step.kind == Kind::Column;
     let table = |identity: &str| identity.strip_suffix(name::last(identity)).map(str::to_owned);
     let is_same = of_columns
@@ -162,8 +162,8 @@ fn rank(key: &Key) -> u8 {
 
 struct Writer<'w, 'c> {
     changes: &'w Changes<'c>,
-    plan: Plan,
-    late: Vec<Step>,
+    plan: SchemaPlan,
+    late: Vec<SchemaStep>,
 }
 
 impl Writer<'_, '_> {
@@ -172,28 +172,28 @@ impl Writer<'_, '_> {
         let context = &self.changes.context;
         let Some(object) = context.to.get(key) else { return };
         if context.is_created(key) {
-            self.push(key, Action::Create, Phase::Build, kinds::create(object, context));
+            self.push(key, SchemaAction::Create, SchemaPhase::Build, kinds::create(object, context));
             let reset = kinds::access::reset(object, context);
-            self.push(key, Action::Create, Phase::Build, Some(reset));
+            self.push(key, SchemaAction::Create, SchemaPhase::Build, Some(reset));
         } else if let Some(statements) = self.changes.altered.get(key) {
             let undefaulted = self.changes.undefaulted.contains(key) && !self.changes.retyped.contains(key);
             let again = undefaulted.then(|| kinds::column::alter_undefaulted(key, context)).flatten();
             let statements = again.unwrap_or_else(|| statements.clone());
             let usual = statements.into_iter().filter(|statement| statement.place != Place::Early);
-            self.push(key, Action::Alter, Phase::Build, Some(usual.collect()));
+            self.push(key, SchemaAction::Alter, SchemaPhase::Build, Some(usual.collect()));
         } else {
-            self.push(key, Action::Alter, Phase::Build, kinds::column::set_default(object));
+            self.push(key, SchemaAction::Alter, SchemaPhase::Build, kinds::column::set_default(object));
         }
     }
 
-    fn drop(&mut self, key: &Key, phase: Phase) {
+    fn drop(&mut self, key: &Key, phase: SchemaPhase) {
         let context = &self.changes.context;
         if context.replaced_types.contains(key) {
             let sql = kinds::types::rename_away(key);
-            return self.push(key, Action::Alter, phase, Some(vec![sql.into()]));
+            return self.push(key, SchemaAction::Alter, phase, Some(vec![sql.into()]));
         }
         let statements = context.from.get(key).and_then(|object| kinds::drop(object, context));
-        self.push(key, Action::Drop, phase, statements);
+        self.push(key, SchemaAction::Drop, phase, statements);
     }
 
     /// Bodies of functions that are texts may name objects that are created later.
@@ -206,17 +206,17 @@ impl Writer<'_, '_> {
         });
         if let Some(key) = routine.filter(|_| context.created.len() > 1) {
             let sql = UNCHECKED_BODIES.to_owned();
-            self.push(&key.clone(), Action::Create, Phase::Build, Some(vec![sql.into()]));
+            self.push(&key.clone(), SchemaAction::Create, SchemaPhase::Build, Some(vec![sql.into()]));
         }
     }
 
-    fn push(&mut self, key: &Key, action: Action, phase: Phase, statements: Statements) {
+    fn push(&mut self, key: &Key, action: SchemaAction, phase: SchemaPhase, statements: Statements) {
         let Some(statements) = statements else {
             let (kind, identity) = (key.kind, key.identity.clone());
             return self.plan.unwritten.push(Unwritten { kind, identity, action });
         };
         let loses = match key.kind {
-            Kind::Table | Kind::Column if action == Action::Drop => {
+            Kind::Table | Kind::Column if action == SchemaAction::Drop => {
                 vec![format!("{} {}", key.kind, key.identity)]
             }
             _ => Vec::new(),
@@ -226,7 +226,7 @@ impl Writer<'_, '_> {
             let mapping =
                 sql.strip_prefix("DROP USER MAPPING FOR ").map(|mapping| format!("user mapping {mapping}"));
             let loses = loses.iter().cloned().chain(mapping).collect();
-            let step = Step { sql, kind, identity, action, phase, loses, commits };
+            let step = SchemaStep { sql, kind, identity, action, phase, loses, commits };
             if place == Place::Late { self.late.push(step) } else { self.plan.steps.push(step) }
         }
     }

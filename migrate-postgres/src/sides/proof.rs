@@ -8,7 +8,7 @@ use super::side::Side;
 use super::written::{Renaming, WrittenScript, chunks, text};
 use crate::connection::protect;
 use crate::connection::target::Target;
-use crate::difference::{RenameCandidate, Step, Unwritten, plan};
+use crate::difference::{RenameCandidate, SchemaStep, Unwritten, plan};
 use crate::error::{Error, ScratchError};
 use crate::schema::catalog::{Catalog, Differences, Object};
 use crate::schema::scratch::Scratch;
@@ -266,10 +266,10 @@ impl<T: Target + ?Sized> Trial<'_, '_, T> {
 }
 
 /// The tables that steps are about, or that have a part that they are about.
-fn named(from: &Catalog, to: &Catalog, steps: &[Step]) -> BTreeSet<String> {
-    let table = |catalog: &Catalog, step: &Step| {
+fn named(from: &Catalog, to: &Catalog, steps: &[SchemaStep]) -> BTreeSet<String> {
+    let table = |catalog: &Catalog, step: &SchemaStep| {
         catalog.find(step.kind, &step.identity).and_then(Object::table).map(str::to_owned)
     };
-    let of_step = |step: &Step| [Some(step.identity.clone()), table(from, step), table(to, step)];
+    let of_step = |step: &SchemaStep| [Some(step.identity.clone()), table(from, step), table(to, step)];
     steps.iter().flat_map(of_step).flatten().collect()
 }

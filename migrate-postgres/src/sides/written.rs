@@ -5,7 +5,7 @@ use super::opened::Opener;
 use super::proof::{Proof, Proved, prove};
 use super::side::Side;
 use crate::connection::target::Target;
-use crate::difference::{Phase, RenameCandidate, Step, Unwritten, rename};
+use crate::difference::{RenameCandidate, SchemaPhase, SchemaStep, Unwritten, rename};
 use crate::error::{Error, ScratchError};
 use crate::migrator::Migrator;
 use crate::schema::catalog::{Catalog, Kind, Object};
@@ -43,8 +43,8 @@ pub struct WrittenScript {
 }
 
 impl WrittenScript {
-    pub(super) fn new(up: &[Step], down: &[Step]) -> WrittenScript {
-        let loses = |steps: &[Step]| steps.iter().flat_map(|step| step.loses.clone()).collect();
+    pub(super) fn new(up: &[SchemaStep], down: &[SchemaStep]) -> WrittenScript {
+        let loses = |steps: &[SchemaStep]| steps.iter().flat_map(|step| step.loses.clone()).collect();
         WrittenScript { up: text(up), down: text(down), loses: loses(up), down_loses: loses(down) }
     }
 
@@ -58,23 +58,24 @@ impl WrittenScript {
 
 /// Statements that form one script.
 pub(super) struct Chunk<'s> {
-    pub(super) steps: &'s [Step],
+    pub(super) steps: &'s [SchemaStep],
 }
 
 /// The statements as a script.
-pub(super) fn text(steps: &[Step]) -> String {
+pub(super) fn text(steps: &[SchemaStep]) -> String {
     steps.iter().map(|step| format!("{};\n", step.sql)).collect()
 }
 
 /// Divides statements into scripts: after those whose result the next can use only in another transaction, and
 /// before those that lose data.
-pub(super) fn chunks(steps: &[Step]) -> Vec<Chunk<'_>> {
+pub(super) fn chunks(steps: &[SchemaStep]) -> Vec<Chunk<'_>> {
     let mut chunks = Vec::new();
     let mut start = 0;
     for end in 1..=steps.len() {
         let is_last = end == steps.len();
-        let begins_contract =
-            !is_last && steps[end].phase == Phase::Contract && steps[end - 1].phase != Phase::Contract;
+        let begins_contract = !is_last
+            && steps[end].phase == SchemaPhase::Contract
+            && steps[end - 1].phase != SchemaPhase::Contract;
         if is_last || begins_contract || steps[end - 1].commits {
             chunks.push(Chunk { steps: &steps[start..end] });
             start = end;
@@ -179,21 +180,21 @@ impl Renaming {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::difference::Action;
+    use crate::difference::SchemaAction;
 
-    fn step(phase: Phase, commits: bool) -> Step {
+    fn step(phase: SchemaPhase, commits: bool) -> SchemaStep {
         let (sql, identity, loses) = (String::new(), String::new(), Vec::new());
-        Step { sql, kind: Kind::Table, identity, action: Action::Alter, phase, loses, commits }
+        SchemaStep { sql, kind: Kind::Table, identity, action: SchemaAction::Alter, phase, loses, commits }
     }
 
     #[test]
     fn statements_are_divided_after_a_commit_and_before_a_loss() {
         let steps = [
-            step(Phase::Clear, false),
-            step(Phase::Build, true),
-            step(Phase::Build, false),
-            step(Phase::Contract, false),
-            step(Phase::Contract, false),
+            step(SchemaPhase::Clear, false),
+            step(SchemaPhase::Build, true),
+            step(SchemaPhase::Build, false),
+            step(SchemaPhase::Contract, false),
+            step(SchemaPhase::Contract, false),
         ];
         let lengths: Vec<usize> = chunks(&steps).iter().map(|chunk| chunk.steps.len()).collect();
         assert_eq!(lengths, [2, 1, 2]);

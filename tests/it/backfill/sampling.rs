@@ -67,6 +67,9 @@ async fn a_rehearsal_of_a_backfill_that_would_fail_names_its_place() {
     let migrator = begun(&database.config(), table, fill).await;
     let rehearsal = migrator.rehearse(&database.config(), LIMIT).await.unwrap();
     let Some(RehearsalStopped::Failed(failure)) = &rehearsal.stopped else { panic!("{rehearsal}") };
-    assert!(failure.message.contains("(id) is no key of t, which has no unique index on not-null columns"), "{rehearsal}");
+    assert!(
+        failure.message.contains("(id) is no key of t, which has no unique index on not-null columns"),
+        "{rehearsal}"
+    );
     assert_eq!(failure.place.as_ref().map(|place| (place.line, place.column)), Some((1, 13)));
 }

@@ -2,7 +2,7 @@
 
 use migrate_core::{Migration, Script, SqlMigration, Version};
 use migrate_postgres::catalog::{Catalog, Scope};
-use migrate_postgres::difference::{Plan, plan};
+use migrate_postgres::difference::{SchemaPlan, plan};
 use migrate_postgres::testing::{self, Database};
 use migrate_postgres::{Migrator, Set};
 use std::sync::Arc;
@@ -38,7 +38,7 @@ impl Side {
     }
 
     /// Runs the statements, in as few transactions as they allow.
-    async fn apply(&self, plan: &Plan) -> Result<(), String> {
+    async fn apply(&self, plan: &SchemaPlan) -> Result<(), String> {
         self.client.batch_execute("SET check_function_bodies = off; BEGIN").await.unwrap();
         for step in &plan.steps {
             let run = self.client.batch_execute(&step.sql).await;
@@ -51,7 +51,7 @@ impl Side {
     }
 
     /// Runs the scripts of the plan, as a service does.
-    async fn migrate(&self, plan: &Plan) -> Result<(), String> {
+    async fn migrate(&self, plan: &SchemaPlan) -> Result<(), String> {
         let major = testing::server().unwrap().version_num() / 10_000;
         let scripts = plan.scripts(Some(major)).map_err(|problem| format!("scripts: {problem}"))?;
         let texts: Vec<String> = scripts.scripts.iter().map(|script| script.text.clone()).collect();
