@@ -166,7 +166,7 @@ impl NextRelease {
         let output = Command::new(env!("CARGO"))
             .args(["run", "--quiet", "--locked", "--manifest-path", root, "--"])
             .args([database.url(), self.migrations(count).to_str().unwrap()])
-            .env("CARGO_TARGET_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/.."))
+            .env("CARGO_TARGET_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/../next-format"))
             .env("MIGRATE_TEST_NEXT_FORMAT", "1")
             .output()
             .unwrap();

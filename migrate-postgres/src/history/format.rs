@@ -18,8 +18,8 @@ use tokio_postgres::types::Type;
 /// The format that this release writes.
 pub(crate) const FORMAT: i32 = if IS_NEXT_RELEASE { 3 } else { 2 };
 
-/// True in the build that one test makes as the release after this one. An environment variable, because flags
-/// for the compiler would have the test build every dependency anew.
+/// True in the build that one test makes as the release after this one. An environment variable, which reaches
+/// this crate alone.
 const IS_NEXT_RELEASE: bool = option_env!("MIGRATE_TEST_NEXT_FORMAT").is_some();
 
 /// The format of tables that don't state one.

@@ -52,6 +52,11 @@ impl Written for Column {
             let sql = format!("{prefix} {not_null}");
             statements.push(Statement { commits: true, ..Statement::from(sql) });
         }
+        if is_in_new_primary_key(object, context) {
+            // The key does so itself; its safe form would do it twice.
+            let not_null = format!("ALTER COLUMN {} SET NOT NULL", name::last(object.identity()));
+            changes.retain(|change| *change != not_null);
+        }
         if !changes.is_empty() {
             statements.push(format!("{prefix} {}", changes.join(", ")).into());
         }
@@ -369,4 +374,19 @@ pub(in crate::difference) fn late_default(object: &Object, context: &Context<'_>
     container(context.to, object).filter(|table| table.kind != Kind::View)?;
     let statement = set_default(object)?.pop()?;
     Some(Statement::late(statement.sql))
+}
+
+/// True if the column's table gets a primary key with it.
+fn is_in_new_primary_key(column: &Object, context: &Context<'_>) -> bool {
+    let name = name::last(column.identity());
+    let is_new = |key: &&Object| {
+        let old = context.from.find(key.kind(), key.identity());
+        old.is_none_or(|old| old.definition() != key.definition())
+    };
+    let constraints = context.to.objects().iter().filter(|object| object.kind() == Kind::Constraint);
+    constraints
+        .filter(|constraint| constraint.table() == column.table())
+        .filter(is_new)
+        .filter_map(|key| key.definition().strip_prefix("PRIMARY KEY (")?.split_once(')'))
+        .any(|(columns, _)| columns.split(", ").any(|of| of == name))
 }
