@@ -104,8 +104,8 @@ fn one(text: String) -> Set {
     Set::new("large", vec![migration]).unwrap()
 }
 
-/// A number of kilobytes or statements, of which an ordinary run of the tests takes a tenth. With
-/// `MIGRATE_TEST_EVERY_POINT` in the environment, all.
+/// The number of kilobytes or statements to try: an ordinary run of the tests takes a tenth of them. With
+/// `MIGRATE_TEST_EVERY_POINT` in the environment, it takes all.
 fn whole_or_tenth(number: usize) -> usize {
     if std::env::var_os("MIGRATE_TEST_EVERY_POINT").is_some() { number } else { number / 10 }
 }

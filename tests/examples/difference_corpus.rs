@@ -1,7 +1,8 @@
 //! Proves the plans between pairs of schemas in a folder: each is a folder with `a.sql` and `b.sql`, such as
 //! `packages/pg-delta/corpus` of `supabase/pg-toolbelt`.
 //!
-//! `cargo run --example difference_corpus -- FOLDER [PART OF A NAME]` prints what is not proved, and counts.
+//! `cargo run --example difference_corpus -- FOLDER [PART OF A NAME]` prints the plans that are not proved,
+//! and the counts.
 
 #![allow(clippy::print_stdout, reason = "it reports to a person")]
 

@@ -371,7 +371,8 @@ impl Draft {
     }
 }
 
-/// Classifies a file. Where files begin with a number, code without a function `up` may have the name of a migration.
+/// Classifies a file. In layouts whose files begin with a number, code without a function `up` may be named
+/// like a migration.
 fn kind_of(rules: &Rules, file: &SourceFile) -> FileKind {
     match (rules.classify)(FileLocation::of(&file.path)) {
         FileKind::Script(..) if is_numbered(rules.layout) && is_helper(file) => {

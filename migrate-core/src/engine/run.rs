@@ -15,7 +15,7 @@ use crate::set::Set;
 use crate::set::migration::Migration;
 use std::time::{Duration, Instant};
 
-/// The interval at which the observer is told that the run still waits.
+/// The interval at which the observer hears that the run is still waiting.
 pub(super) const TELL_WAITING_EVERY: Duration = Duration::from_secs(10);
 
 /// Decides the steps of a run. Steps that this program lacks the code of are refused before any other is taken.

@@ -13,7 +13,8 @@
 //!
 //! A folder with one of these names that holds no `.sql` file belongs to something else, and is left alone; so does one in the
 //! migration directory whose files are all named like migrations, `V2__users.sql`. In one that holds others, every other file is a
-//! problem, except for hidden files and documentation. Beside the directory, what is no `.sql` file is another tool's.
+//! problem, except for hidden files and documentation. Beside the directory, a file
+//! that is not `.sql` belongs to another tool.
 //!
 //! A file beside the directory that has a fault keeps no migration from running: the calls that use it refuse it.
 //!

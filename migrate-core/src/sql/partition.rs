@@ -34,7 +34,7 @@ impl PartitionKey {
     }
 
     /// The condition that exactly the rows within the bounds of a partition meet. `parent` is the partitioned
-    /// table as an expression of type `regclass`. Whether a row meets it is never unknown (null).
+    /// table as an expression of type `regclass`. It is true or false for every row, never unknown (null).
     pub(crate) fn condition(&self, parent: &str, bounds: Fragment<'_>) -> Option<String> {
         match (self.strategy.as_str(), groups(bounds).as_slice()) {
             ("range", [from, to]) => self.range(&items(from), &items(to)),

@@ -225,8 +225,9 @@ impl Applier<'_, '_> {
         Ok(begun)
     }
 
-    /// Refuses a step whose statement can't run in batches, also where the table is small: it is found where the migration is
-    /// written. Where the script is run as a whole, a table that is missing fails in it, with its line and column.
+    /// Refuses a step whose statement can't run in batches, even if the table is small, so that the author of
+    /// the migration finds out. If the script runs as a whole, a missing table fails in it, with its line and
+    /// column.
     async fn check_key(&self, step: &Step<'_>, is_begun: bool) -> Result<(), ApplyError> {
         let found = obstacle(self.client, step).await;
         let found =

@@ -77,8 +77,8 @@ struct Begun {
 pub(super) const POSITION: &str = "SELECT pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_lsn";
 
 /// The query for the number of sessions that wait for a lock of this one. An order to the backfill, or a worker whose
-/// connection was lost, waits for the backfill's own row, and the batch is not too large for that: who waits for a row
-/// has a lock on it, or waits for that.
+/// connection was lost, waits for the backfill's own row, which does not mean that the batch is too large.
+/// Such a session has a lock on the row, or waits for that lock.
 fn blocked(backfills: &str) -> String {
     format!(
         "SELECT count(*) FROM (SELECT DISTINCT pid FROM pg_catalog.pg_locks WHERE NOT granted) w \

@@ -62,9 +62,10 @@ fn question(table: u32) -> String {
     };
     [
         format!("SELECT 'position' AS fact, NULL::text, {position}::text, NULL::text"),
-        // A base backup streams too, and `pg_receivewal`: they replay nothing, and say what they have written every 10 s, or
-        // at the end of a segment. What was sent to them counts. A logical subscriber holds back nothing but its slot's
-        // WAL, which has its own limit. Without the privilege, every column but the process is NULL.
+        // A base backup and `pg_receivewal` stream too: they replay nothing, and report what they have
+        // written every 10 s, or at the end of a segment. For them, the position sent counts. A logical
+        // subscriber holds back nothing but its slot's WAL, which has its own limit. Without the privilege,
+        // every column but the process is NULL.
         "SELECT 'standby', coalesce(r.application_name, '?'), \
          (coalesce(r.replay_lsn, greatest(r.sent_lsn, r.write_lsn, r.flush_lsn)) - '0/0'::pg_lsn)::text, \
          extract(epoch FROM r.replay_lag)::text FROM pg_catalog.pg_stat_replication r \

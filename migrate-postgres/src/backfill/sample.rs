@@ -1,4 +1,4 @@
-//! Sampled batches: a few batches over a whole table, each rolled back, and what they say of the whole backfill.
+//! Sampled batches: a few batches over a whole table, each rolled back, and the estimate that they give.
 
 use super::batch::{POSITION, PRINTING, last_key};
 use super::choice::choose;

@@ -1,5 +1,5 @@
-//! Sweeps over the positions of rows, of a table without a key: which rows are done is told by the statement's own
-//! condition.
+//! Sweeps over the positions of rows, for a table without a key: the statement's own condition tells which
+//! rows are done.
 
 use super::key::Key;
 use super::lease::Lease;
@@ -101,7 +101,7 @@ impl Lease<'_> {
     }
 }
 
-/// The cursor at a position, of a sweep that has changed so many rows.
+/// The cursor at a position, in a sweep that has changed this many rows.
 pub(super) fn cursor_at(position: &str, changed: u64) -> Vec<String> {
     vec![position.to_owned(), changed.to_string()]
 }

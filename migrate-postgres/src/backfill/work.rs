@@ -136,11 +136,11 @@ pub(super) fn pages(relation: &str) -> String {
     )
 }
 
-/// The rows of a sample of pages, of which the keys are taken.
+/// The number of rows to sample from pages for their keys.
 #[cfg(feature = "operate")]
 const SAMPLED_ROWS: u32 = 5_000;
 
-/// The query for the keys that divide a table into about so many equal parts, in their order.
+/// The query for the keys that divide a table into about this many equal parts, in order.
 #[cfg(feature = "operate")]
 pub(super) fn sampled_keys(relation: &str, key: &[KeyColumn], rows_total: u64, parts: u64) -> String {
     let columns: Vec<String> = key.iter().map(|column| column.sql(None)).collect();

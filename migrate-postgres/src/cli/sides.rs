@@ -56,7 +56,7 @@ fn set(path: &str, context: &Context) -> Result<Option<Set>, Problem> {
         Ok(outline) if !outline.names.is_empty() => {
             Ok(Some(Set::from_folder(path)?.named(own.name().to_owned())))
         }
-        // A name that is no migration's among others that are.
+        // A file that is not named like a migration, among others that are.
         Err(problems) if is_numbered => {
             Err(FolderError::Problems { path: Path::new(path).to_owned(), problems }.into())
         }
@@ -72,7 +72,7 @@ pub(super) fn server(context: &Context, sides: &[&Side]) -> Result<Endpoint, Pro
     })
 }
 
-/// What is known of renames.
+/// The user's decisions about renames.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Comparison")]
 pub(crate) struct RenameArgs {
@@ -89,7 +89,7 @@ fn renaming(text: &str) -> Result<(String, String), String> {
     pair.map(|(from, to)| (from.to_owned(), to.to_owned())).ok_or_else(|| "expected OBJECT=NAME".to_owned())
 }
 
-/// Writes a difference. What may be a rename is asked on a terminal, and an error elsewhere.
+/// Writes a difference. A possible rename is a question on a terminal, and an error elsewhere.
 pub(super) async fn written(
     context: &Context,
     (from, to): (&Side, &Side),

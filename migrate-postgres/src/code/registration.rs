@@ -63,8 +63,9 @@ impl Registration {
     }
 }
 
-/// The functions of a [`Registration`](crate::code::Registration): `code_functions!(up = a, down = b, verify = c)`, of which the
-/// last two are optional. Each is the path of an `async fn` that takes a `&mut Context<'_>`.
+/// The functions of a [`Registration`](crate::code::Registration), the last two of them optional:
+/// `code_functions!(up = a, down = b, verify = c)`. Each is the path of an `async fn` that takes
+/// a `&mut Context<'_>`.
 #[macro_export]
 macro_rules! code_functions {
     (up = $up:path $(, down = $down:path)? $(, verify = $verify:path)? $(,)?) => {{

@@ -1,4 +1,4 @@
-//! Changes: which objects are created, dropped, altered in place or replaced.
+//! Changes: the objects to create, drop, alter in place or replace.
 
 use super::context::Context;
 use super::drops::has_name_of_a_new_one;
@@ -23,7 +23,8 @@ pub(super) struct Changes<'c> {
     pub(super) after: Graph,
     /// The objects that are altered in place, with the statements.
     pub(super) altered: BTreeMap<Key, Vec<Statement>>,
-    /// The columns whose default is dropped before, and set again after, what it needs is replaced.
+    /// The columns whose default is dropped before the objects that it needs are replaced, and set again
+    /// after.
     pub(super) undefaulted: BTreeSet<Key>,
     /// The columns whose type is replaced by one of the same name.
     pub(super) retyped: BTreeSet<Key>,
@@ -108,7 +109,7 @@ impl<'c> Changes<'c> {
         }
     }
 
-    /// Replaces what depends on an object that is dropped, or on a column whose type changes.
+    /// Replaces the dependents of an object that is dropped, or of a column whose type changes.
     fn spread(&mut self) {
         let retyped: Vec<Key> = self.altered.keys().filter(|key| self.is_retyped(key)).cloned().collect();
         let mut waiting: Vec<(Key, bool)> = retyped.into_iter().map(|key| (key, true)).collect();
@@ -117,7 +118,7 @@ impl<'c> Changes<'c> {
             if self.is_type_of_columns(&key) && self.context.to.get(&key).is_some() {
                 self.context.replaced_types.insert(key.clone());
             }
-            // What is altered in place no longer needs it once that is done.
+            // An object that is altered in place no longer needs it afterwards.
             let is_last =
                 !is_retyped && self.context.to.get(&key).is_none() && !has_name_of_a_new_one(self, &key);
             for edge in self.before.dependents(&key).to_vec() {
@@ -168,7 +169,7 @@ impl<'c> Changes<'c> {
         !follows && (is_generated || is_other)
     }
 
-    /// Makes a dependent let go of an object. The result is what was dropped or retyped for it.
+    /// Detaches a dependent from an object. The result is the object that was dropped or retyped for it.
     fn free(&mut self, key: &Key, edge: &Edge) -> Option<(Key, bool)> {
         let dependent = &edge.key;
         let column = match self.context.from.get(dependent).and_then(Object::details) {

@@ -18,7 +18,8 @@ pub(super) struct Context<'c> {
     pub(super) created: BTreeSet<Key>,
     /// The objects to drop.
     pub(super) dropped: BTreeSet<Key>,
-    /// Columns and constraints of new tables that can't stand in `CREATE TABLE`, since what they need needs the table.
+    /// Columns and constraints of new tables that can't stand in `CREATE TABLE`, since the objects that they
+    /// need need the table.
     pub(super) apart: BTreeSet<Key>,
     /// Types and domains that are renamed until no column needs them, and then dropped.
     pub(super) replaced_types: BTreeSet<Key>,

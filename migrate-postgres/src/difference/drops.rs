@@ -1,4 +1,4 @@
-//! Drops: which of them come first, which last, and which follow from another one.
+//! Drops: those that come first, those that come last, and those that follow from another one.
 
 use super::changes::Changes;
 use super::graph::{Edge, container};

@@ -18,7 +18,7 @@ pub(super) struct Edge {
     pub(super) of_expression: bool,
 }
 
-/// Who needs whom.
+/// The needs and dependents of each object.
 #[derive(Debug, Default)]
 pub(super) struct Graph {
     needs: BTreeMap<Key, Vec<Edge>>,

@@ -1,8 +1,8 @@
-//! The difference of two schemas as SQL: the statements that turn one catalog into another.
+//! The difference between two schemas as SQL: the statements that turn one catalog into another.
 //!
 //! [`plan`] reads nothing and writes nothing: both catalogs come [from a server](crate::catalog::Catalog::read) with
-//! their [dependencies](crate::catalog::Scope::with_dependencies), and the statements are for the caller to run and to
-//! prove. Reading the result must give the second catalog: its differences from the plan's goal must be none.
+//! their [dependencies](crate::catalog::Scope::with_dependencies), and the caller runs and proves the
+//! statements. Reading the result must give the second catalog, with no difference from the plan's goal.
 //!
 //! ```
 //! use migrate_postgres::catalog::Catalog;
@@ -14,9 +14,9 @@
 //!
 //! # The order
 //!
-//! First all that is in the way is dropped: what is replaced, and what depends on it. Then objects are created and
-//! altered in the order of the new schema's dependencies. What loses data, such as a dropped table or column, comes
-//! last, with what it needs.
+//! First, everything in the way is dropped: the objects to replace, and those that depend on them. Then
+//! objects are created and altered in the order of the new schema's dependencies. Statements that lose data,
+//! such as the drop of a table or column, come last, with those that they need.
 
 mod changes;
 mod context;

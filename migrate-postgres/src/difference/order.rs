@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Sorts nodes so that each follows those that it needs, and, where that leaves a choice, those that it wishes for;
-/// among those that are ready, the smallest comes first. In a cycle, the smallest one goes first.
+/// Sorts nodes so that each follows those that it needs and, where that leaves a choice, those that it
+/// prefers to follow; among those that are ready, the smallest comes first. In a cycle, the smallest one goes
+/// first.
 pub(super) fn sort<N: Ord + Clone>(
     nodes: &BTreeSet<N>,
     needs: impl Fn(&N) -> Vec<N>,
@@ -40,7 +41,7 @@ pub(super) fn sort<N: Ord + Clone>(
     sorted
 }
 
-/// The node to take from a cycle: one of wishes, if there is one.
+/// The node to take from a cycle: one that waits only for nodes that it prefers to follow, if any.
 fn least<N: Ord + Clone>(waiting: &BTreeMap<N, [BTreeSet<N>; 2]>) -> Option<N> {
     let mut willing = waiting.iter().filter(|(_, [needed, _])| needed.is_empty());
     willing.next().or_else(|| waiting.iter().next()).map(|(node, _)| node.clone())

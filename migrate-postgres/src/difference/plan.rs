@@ -44,7 +44,7 @@ pub struct SchemaStep {
     pub action: SchemaAction,
     /// Its place in the plan.
     pub phase: SchemaPhase,
-    /// The data that it deletes: `table public.users`, `column public.users.email`. Empty if none.
+    /// The data that it deletes: `table public.users`, `column public.users.email`. Empty if it deletes none.
     pub loses: Vec<String>,
     /// True if the transaction must end before the next statement may use its result: a new value of an enum.
     pub commits: bool,
@@ -66,9 +66,9 @@ pub enum SchemaAction {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum SchemaPhase {
-    /// Drops of what is replaced, or no longer needed and without data.
+    /// Drops of objects that are replaced, or no longer needed and without data.
     Clear,
-    /// What creates and alters.
+    /// The statements that create and alter.
     Build,
     /// Drops that lose data, and those of objects that need them to be gone.
     Contract,

@@ -1,4 +1,4 @@
-//! Renames: what may have been renamed, and the statement that does it.
+//! Renames: the objects that may have been renamed, and the statements that rename them.
 
 use super::changes::Changes;
 use super::graph::container;

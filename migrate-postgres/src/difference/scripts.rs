@@ -38,7 +38,7 @@ struct Group<'p> {
 }
 
 impl Group<'_> {
-    /// The statements. Bodies of functions may name what is created later.
+    /// The statements. Bodies of functions may name objects that are created later.
     fn text(&self) -> String {
         let has_bodies = self.steps.iter().any(|step| step.sql.contains("\nAS $"));
         let mut statements: Vec<String> = Vec::new();
@@ -56,17 +56,17 @@ impl Group<'_> {
     }
 }
 
-/// The setting under which a function may name what is created after it.
+/// The setting that lets a function name objects that are created after it.
 pub(super) const UNCHECKED_BODIES: &str = "SET LOCAL check_function_bodies = off";
 
 impl SchemaPlan {
     /// The plan as scripts, for a server of this major version, or for any: `CONCURRENTLY` in scripts of its own,
-    /// `NOT VALID` and `VALIDATE CONSTRAINT` apart, and what loses data in a script of its own at the end, marked for
-    /// the contract phase.
+    /// `NOT VALID` and `VALIDATE CONSTRAINT` apart, and the statements that lose data in a script of their
+    /// own at the end, marked for the contract phase.
     ///
     /// # Errors
     ///
-    /// A message, if a statement of the plan is none for the splitter.
+    /// A message, if the splitter does not accept a statement of the plan.
     pub fn scripts(&self, server_version: Option<u32>) -> Result<PlanScripts, String> {
         let groups = self.groups();
         let mut migrations: Vec<Arc<dyn Migration>> = Vec::new();

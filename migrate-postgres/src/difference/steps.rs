@@ -150,7 +150,7 @@ fn rank(key: &Key) -> u8 {
         Kind::Index | Kind::Statistics => 11,
         Kind::Trigger | Kind::Rule | Kind::Policy | Kind::EventTrigger | Kind::Publication => 12,
         Kind::Comment => 13,
-        // What is revoked on a table is revoked on its columns.
+        // Revoking a privilege on a table also revokes it on the columns.
         Kind::Privileges if key.identity.starts_with("column ") => 15,
         Kind::Privileges => 14,
         Kind::DefaultPrivileges => 16,

@@ -17,7 +17,7 @@ impl Truths {
     pub(super) fn push_if(&mut self, is_true: bool, script: &Script, statement: usize) {
         let Some(found) = script.statements().get(statement).filter(|_| is_true) else { return };
         let text = found.text(script.text());
-        // What is no query, such as SHOW, returns texts.
+        // A statement that is not a query, such as SHOW, returns text.
         if LexedStatement::new(text).parse().is_query() {
             self.statements.push((statement, text.to_owned()));
         }

@@ -122,8 +122,8 @@ impl Migrator {
     /// shared transaction shows only in `now()`, and in temporary tables that a COMMIT would drop.
     ///
     /// A backfill that a run would only begin, because its table is large, is sampled: a few batches over the table, each
-    /// rolled back, tell its time and its WAL: see [`RehearsedStep::backfill`]. What waits for it is left out, as a run leaves
-    /// it for later.
+    /// rolled back, tell its time and its WAL: see [`RehearsedStep::backfill`]. Migrations that wait
+    /// for it are left out, as a run leaves them for later.
     ///
     /// Migrations that run statement by statement can't be rehearsed. The first of them and all later ones
     /// are left out: see [`Rehearsal::stopped`] and [`Rehearsal::left_out`].

@@ -15,9 +15,9 @@ use std::collections::BTreeSet;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SideComparison {
-    /// The schema of the first side, without what is left alone.
+    /// The schema of the first side, without the objects that are left alone.
     pub from: Catalog,
-    /// The schema of the second side, without what is left alone.
+    /// The schema of the second side, without the objects that are left alone.
     pub to: Catalog,
     /// The changes from the first side to the second: `Added` means that only the second has the object.
     pub differences: Differences,
@@ -27,8 +27,9 @@ pub struct SideComparison {
 
 /// The comparison of sides, with the feature `catalog`.
 impl Migrator {
-    /// Reads two sides and compares them. What is not a database is run on a scratch database: a temporary one
-    /// on the server of `target`, or the one of [`Comparison::scratch`]. Nothing else is written.
+    /// Reads two sides and compares them. A side that is not a database is run on a scratch database: a
+    /// temporary one on the server of `target`, or the one of [`Comparison::scratch`].
+    /// Nothing else is written.
     ///
     /// The migrator's settings locate the history of a database, and its set's name tells its own rows there
     /// from those of other sets.
@@ -94,8 +95,8 @@ async fn compare_opened<T: Target + ?Sized>(
     Ok(SideComparison { from, to, differences, left_alone })
 }
 
-/// The changes from one catalog to another, without those of print forms, which a scratch database that has
-/// one of the two can tell.
+/// The changes from one catalog to another, without those that are only another printed form: a scratch
+/// database that has one of the two can tell them apart.
 pub(super) async fn differences<T: Target + ?Sized>(
     opener: &Opener<'_, T>,
     scratch: Option<&Scratch>,

@@ -32,7 +32,7 @@ pub enum LeftAloneReason {
         set: String,
     },
     /// Another set in the history may have made it: its migrations alone do not run on an empty database, so
-    /// it is not known which objects are its.
+    /// nothing tells which objects belong to it.
     InDoubt {
         /// The name of the set.
         set: String,
@@ -90,14 +90,14 @@ pub(super) async fn of_partman(client: &Client, is_schema: bool) -> Result<BTree
     for row in &protect::ask(client, CONFIGURATIONS).await.map_err(failed)? {
         let Some(configuration) = text(row, 0) else { continue };
         let sql = PARTITIONS.replace("{configuration}", configuration);
-        // A role without the right to read it has a database that says nothing about it.
+        // To a role without the right to read the configuration, the database says nothing about it.
         let Ok(rows) = protect::ask(client, &sql).await else { continue };
         found.extend(rows.iter().filter_map(|row| text(row, usize::from(is_schema)).map(str::to_owned)));
     }
     Ok(found)
 }
 
-/// Takes objects out of a catalog, with all that is part of them, and lists those that are not.
+/// Removes objects from a catalog, with all their parts, and lists those that are not part of another one.
 pub(super) fn take_out(
     catalog: &Catalog,
     is_one: &dyn Fn(&Object) -> bool,

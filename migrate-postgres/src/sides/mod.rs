@@ -1,8 +1,8 @@
 //! Sides: the two schemas of a difference, each read as a catalog.
 //!
 //! A [`Side`] is a folder of migrations, a database, plain SQL such as a file `schema.sql`, or an empty
-//! database. What is not a database is run on a scratch database first, as [drift](crate::drift) does it, so the
-//! server is the only one that reads SQL:
+//! database. A side that is not a database is run on a scratch database first, as [drift](crate::drift) does,
+//! so only the server reads SQL:
 //!
 //! ```no_run
 //! use migrate_postgres::drift::Comparison;
@@ -27,11 +27,12 @@
 //! each with its way back, and tries them on a scratch copy of the first side: see [`Proof`]. A comment beside an
 //! object of plain SQL says that it is not new: `-- migrate: renamed_from=mail`.
 //!
-//! # What is left alone
+//! # Objects that are left alone
 //!
-//! Of a database, these are not read: members of extensions, histories of this library and of other tools, and
-//! what an [ignore pattern](Comparison::ignore) matches. Partitions that pg_partman made, and objects that
-//! other sets in the same history made, are listed in [`SideComparison::left_alone`] and not compared.
+//! These objects of a database are not read: members of extensions, histories of this library and of other
+//! tools, and those that an [ignore pattern](Comparison::ignore) matches. Partitions that pg_partman made,
+//! and objects that other sets in the same history made, are listed in [`SideComparison::left_alone`] and not
+//! compared.
 
 mod compared;
 mod left_alone;

@@ -32,7 +32,7 @@ pub(super) struct OpenedSide {
     pub(super) left_alone: Vec<LeftAlone>,
     /// Sets in its history beside the migrator's, each with its schema if its migrations could be run.
     pub(super) other_sets: Vec<(String, Option<Catalog>)>,
-    /// The scratch database that still has it.
+    /// The scratch database that still holds its schema.
     pub(super) scratch: Option<Scratch>,
 }
 
@@ -209,7 +209,7 @@ impl<'a, T: Target + ?Sized> Opener<'a, T> {
         Ok(sets)
     }
 
-    /// The schema that another set made, from the texts in the history; none if they do not run alone.
+    /// The schema that another set made, from the scripts in the history; none if they do not run alone.
     async fn of_other_set(
         &mut self,
         session: &mut Session<'_>,

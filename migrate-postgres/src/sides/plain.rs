@@ -83,8 +83,8 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), ScratchError> 
     Ok(())
 }
 
-/// Runs the files on a scratch database, and removes the history of the runs. A file that needs what a later one
-/// makes is run again after it.
+/// Runs the files on a scratch database, and removes the history of the runs. A file that needs objects
+/// of a later one is run again after it.
 pub(super) async fn run(
     files: &[PlainFile],
     migrator: &Migrator,

@@ -16,7 +16,8 @@ use crate::sql::answers;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// What the scripts of a difference did on a copy of the first side. [`Display`](fmt::Display) summarizes it.
+/// The effects of the scripts of a difference on a copy of the first side. [`Display`](fmt::Display)
+/// summarizes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Proof {
@@ -28,17 +29,17 @@ pub struct Proof {
     pub left_after_down: Differences,
     /// The tables that no statement names, and that were rewritten.
     pub rewritten: Vec<String>,
-    /// The tables whose rows did not survive, except for what the scripts say that they lose.
+    /// The tables whose rows did not survive, except for losses that the scripts announce.
     pub changed_rows: Vec<String>,
-    /// The tables for which no row could be made, so that nothing is known of theirs.
+    /// The tables for which no row could be made, so that nothing is known about their rows.
     pub without_rows: Vec<String>,
     /// The number of changes without a statement.
     pub unwritten: usize,
 }
 
 impl Proof {
-    /// True if the scripts make the second side of the first, and the first of the second, and all that they do
-    /// not say they lose survives.
+    /// True if the scripts turn the first side into the second and back, and everything survives except for
+    /// what they say that they lose.
     pub fn is_proved(&self) -> bool {
         self.failed.is_none()
             && self.left.is_empty()
@@ -84,7 +85,7 @@ impl fmt::Display for Proof {
     }
 }
 
-/// The scripts of a difference, and what they did.
+/// The scripts of a difference, and their effects.
 #[derive(Default)]
 pub(super) struct Proved {
     pub(super) scripts: Vec<WrittenScript>,
@@ -93,7 +94,7 @@ pub(super) struct Proved {
     pub(super) proof: Proof,
 }
 
-/// Plans the statements, applies them to a copy of the first side, writes the way back, and takes it.
+/// Plans the statements, applies them to a copy of the first side, writes the way back, and runs it.
 pub(super) async fn prove<T: Target + ?Sized>(
     opener: &Opener<'_, T>,
     side: &Side,
@@ -172,7 +173,7 @@ impl<T: Target + ?Sized> Trial<'_, '_, T> {
         self.check_nodes(&nodes, &named).await
     }
 
-    /// Takes the way back.
+    /// Runs the way back.
     async fn back(&mut self, from: &Catalog, rows: &mut Rows, renames: &[Renaming]) -> Result<(), Error> {
         let scripts: Vec<WrittenScript> = self.proved.scripts.clone();
         for (index, script) in scripts.iter().enumerate().rev() {
@@ -219,7 +220,7 @@ impl<T: Target + ?Sized> Trial<'_, '_, T> {
         }
     }
 
-    /// The differences from the scratch database to a catalog; the order of columns is none.
+    /// The differences from the scratch database to a catalog; the order of columns does not count.
     async fn differences(&self, goal: &Catalog) -> Result<Differences, Error> {
         let now = self.opener.catalog_of(self.scratch).await?.without_order_of_columns();
         differences(self.opener, Some(self.scratch), &now, &goal.clone().without_order_of_columns()).await

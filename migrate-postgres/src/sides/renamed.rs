@@ -4,7 +4,7 @@
 const OPTION: &str = "migrate: renamed_from=";
 
 /// The renames that comments declare: the identity before and after, as far as the text qualifies it. A comment
-/// stands behind the first line of its object, or above it.
+/// goes behind the first line of its object, or above it.
 pub(super) fn renames(text: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let (mut table, mut waiting) = (None, Vec::new());

@@ -16,7 +16,7 @@ const ROWS: u32 = 3;
 pub(super) struct Rows {
     tables: BTreeMap<String, TableRows>,
     without: Vec<String>,
-    /// The tables and columns whose rows a script says that it loses.
+    /// The tables and columns whose rows a script says it loses.
     lost: BTreeSet<String>,
 }
 
@@ -92,7 +92,7 @@ impl Rows {
         self.without.clone()
     }
 
-    /// Notes what a script says that it loses.
+    /// Records the losses that a script announces.
     pub(super) fn will_lose(&mut self, names: &[String]) {
         self.lost.extend(names.iter().cloned());
     }
@@ -164,7 +164,7 @@ async fn fill(session: &Session<'_>, table: &str) -> Result<bool, Error> {
                 true => format!("INSERT INTO {table} DEFAULT VALUES"),
                 false => format!("INSERT INTO {table} ({}) VALUES ({})", names.join(", "), values.join(", ")),
             };
-            // A row that a constraint or a trigger refuses is none.
+            // A row that a constraint or a trigger refuses does not count.
             if session.batch_execute(&insert).await.is_ok() {
                 made = true;
                 break;

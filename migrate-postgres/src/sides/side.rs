@@ -8,7 +8,7 @@ use migrate_core::{Set, Version};
 use std::fmt;
 use std::path::Path;
 
-/// One side of a difference: what a schema is read from.
+/// One side of a difference: the source of a schema.
 ///
 /// # Examples
 ///
@@ -108,7 +108,7 @@ impl Side {
     ///
     /// [`Error::Refused`] if the set lacks the version.
     pub fn migrations_without(set: &Set, version: &str) -> Result<Side, Error> {
-        // It names the migration.
+        // The error names the migration.
         Side::migrations_up_to(set, version)?;
         let left_out = set.named_as(version).map(|migration| migration.version().clone());
         let all = set.iter().map(|migration| migration.version().clone());
@@ -132,8 +132,8 @@ impl Side {
         Ok(Side { kind: SideKind::Plain(vec![file]), name: path })
     }
 
-    /// The schema that a file of plain SQL makes in an empty database. What `pg_dump --schema-only` writes is
-    /// one.
+    /// The schema that a file of plain SQL makes in an empty database. The output of
+    /// `pg_dump --schema-only` is one.
     ///
     /// # Errors
     ///

@@ -23,7 +23,7 @@ pub struct WrittenDifference {
     pub unwritten: Vec<Unwritten>,
     /// Objects that the scripts drop and create, and that may have been renamed.
     pub renames: Vec<RenameCandidate>,
-    /// What the scripts did on a copy of the first side.
+    /// The effects of the scripts on a copy of the first side.
     pub proof: Proof,
 }
 
@@ -35,8 +35,8 @@ pub struct WrittenScript {
     pub up: String,
     /// The statements that take them back.
     pub down: String,
-    /// The data that the up script deletes: `table public.users`. If there is some, the script belongs after the
-    /// last release that needs it.
+    /// The data that the up script deletes: `table public.users`. If it deletes any, the script belongs after
+    /// the last release that needs the data.
     pub loses: Vec<String>,
     /// The data that the down script deletes.
     pub down_loses: Vec<String>,
@@ -92,11 +92,12 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// Those of [`Migrator::compare_sides`]. A difference that can't be proved is none: see [`Proof`].
+    /// Those of [`Migrator::compare_sides`]. A difference that can't be proved is not an error: see
+    /// [`Proof`].
     ///
     /// # Cancel safety
     ///
-    /// That of [`Migrator::compare_sides`].
+    /// As for [`Migrator::compare_sides`].
     pub async fn write_difference<T: Target + ?Sized>(
         &self,
         target: &T,
@@ -124,7 +125,7 @@ async fn write<T: Target + ?Sized>(
         return Ok(WrittenDifference { compared, scripts, unwritten, renames, proof: Proof::default() });
     }
     let mut wanted = Renaming::all(&compared.from, renames)?;
-    // A comment stays in the file when the rename is done.
+    // The comment stays in the file after the rename is done.
     let is_new = |(old, new): (String, String)| Renaming::of(&compared.from, &old, &new).ok();
     let declared: Vec<Renaming> = to.renames().into_iter().filter_map(is_new).collect();
     for one in declared {

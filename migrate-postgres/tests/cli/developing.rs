@@ -18,7 +18,7 @@ fn git(stage: &Stage, line: &str) {
     assert!(output.status.success(), "{line}: {output:?}");
 }
 
-/// Two migrations, of which the first is on the branch `main`.
+/// Two migrations; the first is on the branch `main`.
 async fn stage() -> Stage {
     let stage = Stage::new(&TABLES[..3]).await;
     git(&stage, "init -q -b main");
@@ -80,7 +80,7 @@ async fn a_released_migration_is_not_taken_back() {
     assert_snapshot("dev_released.txt", &text.replace(&base[..12], "$COMMIT"));
     assert_eq!(ran.code, 5);
     assert_eq!(stage.value("to_regclass('posts')").await, "posts");
-    // Of another branch it is not.
+    // It is not released on another branch.
     stage.write("migrate.toml", "[dev]\nbranch = \"nothing\"\n");
     let unknown = stage.run("dev");
     assert!(

@@ -38,7 +38,7 @@ const CASES: [Case; 3] = [
         change: "ALTER TABLE users ADD number bigserial;",
         written: "INSERT INTO users (id, name) VALUES (9001, 'Z'), (-1, 'Y') ON CONFLICT DO NOTHING; \
                   UPDATE users SET name = 'B' WHERE id IN (3, 1500)",
-        // Which row has which number is up to the server.
+        // The server chooses the number of each row.
         rows: "SELECT to_jsonb(u) - 'number' || jsonb_build_object('distinct', count(*) OVER (PARTITION BY number), \
                'is null', number IS NULL) || '{}' FROM users u ORDER BY id",
     },

@@ -212,7 +212,7 @@ async fn a_retry_in_vain_keeps_the_row_that_was_tried_aside_and_no_other() {
     assert_eq!(number(&client, "SELECT sum(n) FROM items").await, 7, "the older row was tried as well");
 }
 
-/// Holds a lock on the row of the backfill until it is told to release it.
+/// Holds a lock on the row of the backfill until the test asks for its release.
 fn hold_row(config: &Config) -> mpsc::Sender<()> {
     let ((locked, is_locked), (release, is_released)) = (mpsc::channel(), mpsc::channel());
     let config = config.clone();

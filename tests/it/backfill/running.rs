@@ -228,7 +228,7 @@ async fn the_standby_that_takes_over_gets_the_rest_of_a_backfill() {
     let there = connect(&standby.url(database.name())).await;
     until(&there, "SELECT rows_done >= 6 FROM migrate_history_backfill").await;
     primary.stop(ShutdownMode::Immediate).unwrap();
-    // What did not reach the standby is lost with its cursor.
+    // Batches that did not reach the standby are lost with their cursor.
     there.batch_execute("SELECT pg_promote()").await.unwrap();
     let report = running.await.unwrap();
     assert_eq!(report.backfills[0].end, BackfillEnd::Done);

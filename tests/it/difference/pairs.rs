@@ -240,7 +240,7 @@ pub(super) const PAIRS: &[Pair] = &[
          CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = same, COMMUTATOR = ===, RESTRICT = eqsel, HASHES);
          CREATE OPERATOR CLASS oc FOR TYPE int USING btree AS OPERATOR 1 <, OPERATOR 3 =, FUNCTION 1 btint4cmp(int, int)",
     ),
-    // What stands on tables.
+    // Objects that are attached to tables.
     pair(
         "triggers",
         "CREATE TABLE t (a int); CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';

@@ -47,7 +47,7 @@ fn names(report: &Report) -> Vec<String> {
     report.steps.iter().map(|step| format!("{} {}", step.action, step.name)).collect()
 }
 
-/// Two migrations, of which the second is half reverted: its first index is gone.
+/// Two migrations; the second is half reverted: its first index is gone.
 async fn half_reverted(database: &Database) -> Migrator {
     let down = "DROP INDEX CONCURRENTLY i; DROP INDEX CONCURRENTLY nosuch; DROP INDEX CONCURRENTLY j;";
     let migrator = migrator([Scripts::up(1, TABLE).down("DROP TABLE t"), Scripts::up(2, INDEXES).down(down)]);

@@ -125,7 +125,7 @@ async fn a_panic_with_a_servers_error_shows_no_value_of_a_row() {
     assert!(error.contains("duplicate key value") && !error.contains("a@b.c"), "{error}");
 }
 
-/// Of whichever statement they are: what comes later may repeat them.
+/// Secrets of any statement count, since later messages may repeat them.
 #[tokio::test]
 async fn no_secret_of_any_statement_is_in_a_message() {
     for act in [

@@ -1,4 +1,4 @@
-//! A backfill of a large table beside a steady load of short queries: what the others feel of it.
+//! A backfill of a large table beside a steady load of short queries: its effect on them.
 //!
 //! The measure is the slowest query in each second, since an average hides what a user waits for.
 

@@ -65,7 +65,7 @@ impl Args {
         Ok(Answer { exit, ..Answer::done(page, compared_json(&from, &to, &compared)) })
     }
 
-    /// The statements, with what is known of them in comments.
+    /// The statements, with facts about them in comments.
     fn sql(&self, from: &Side, to: &Side, written: &WrittenDifference) -> Answer {
         let mut data = compared_json(from, to, &written.compared);
         put_written(&mut data, written);
@@ -93,7 +93,7 @@ pub(in crate::cli) fn exit(written: &WrittenDifference) -> Exit {
     if is_empty || written.proof.is_proved() { Exit::Done } else { Exit::Unproved }
 }
 
-/// What is known of a written difference, as comments of SQL.
+/// Facts about a written difference, as SQL comments.
 pub(in crate::cli) fn comments(sides: &str, written: &WrittenDifference, direction: Direction) -> String {
     let mut lines = match written.compared.differences.len() {
         0 => vec![format!("no difference {sides}")],

@@ -64,7 +64,7 @@ fn put_error(value: &mut Value, error: &Error) {
     }
 }
 
-/// The migration that a run stopped at, of which statements are committed.
+/// The migration that a run stopped at after committing some of its statements.
 fn part(part: &CommittedPart) -> Value {
     json!({
         "version": part.version.as_written(),

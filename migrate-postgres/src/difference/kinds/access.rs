@@ -239,7 +239,7 @@ fn initial(key: &Key, context: &Context<'_>) -> Grants {
     initial
 }
 
-/// The statements that take what default privileges give to a new object that has the usual ones.
+/// The statements that undo the effect of default privileges on a new object that has the usual privileges.
 pub(in crate::difference) fn reset(object: &Object, context: &Context<'_>) -> Vec<Statement> {
     let key = Key::of(object);
     let identity = format!("{} {}", key.kind, key.identity);

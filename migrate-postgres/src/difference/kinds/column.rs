@@ -109,7 +109,7 @@ impl Column {
         Some(format!("GENERATED {identity} AS IDENTITY{options}"))
     }
 
-    /// The subcommands for what `CREATE TABLE` can't say.
+    /// The subcommands for the properties that `CREATE TABLE` can't set.
     pub(in crate::difference) fn after_creation(&self, object: &Object) -> Vec<String> {
         let new = Column {
             storage: self.storage.clone(),

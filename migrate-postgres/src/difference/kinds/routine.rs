@@ -34,7 +34,7 @@ fn function(signature: &str) -> &str {
     signature.rfind('(').map_or(signature, |at| &signature[..at])
 }
 
-/// The name of an aggregate with its parameters, as statements about it have it.
+/// The name of an aggregate with its parameters, as statements about it write it.
 pub(in crate::difference) fn aggregate_name(object: &Object, aggregate: &Aggregate) -> String {
     let name = object.identity().strip_suffix(name::rest(object.identity())).unwrap_or_default();
     let arguments = if aggregate.arguments.is_empty() { "*" } else { &aggregate.arguments };
@@ -169,7 +169,7 @@ impl Written for OperatorClass {
         None
     }
 
-    /// With its family, which is only there for it if it has the same name.
+    /// With its family, which exists only for this class if it has the same name.
     fn drop(&self, object: &Object, _: &Context<'_>) -> Statements {
         let (name, _) = object.identity().rsplit_once(" USING ")?;
         let what = if self.family.as_deref() == Some(name) { "OPERATOR FAMILY" } else { "OPERATOR CLASS" };

@@ -184,7 +184,7 @@ impl Table {
         changes.into_iter().map(str::to_owned).collect()
     }
 
-    /// What names an index of the table, which has to be there.
+    /// The subcommands that name an index of the table; the index has to exist.
     fn index_changes(&self, new: &Table, object: &Object) -> Option<String> {
         let mut changes = Vec::new();
         if object.kind() == Kind::ForeignTable {

@@ -1,4 +1,4 @@
-//! Comments, privileges, security labels, and what is only listed.
+//! Comments, privileges, security labels, and objects that are only listed.
 
 use super::attributes::details;
 use super::lines::Lines;
@@ -18,7 +18,7 @@ details! {
         /// For each grantee, its privileges: `app: INSERT, SELECT WITH GRANT OPTION`. A grantee may be `PUBLIC` or
         /// `(owner)`.
         grants: Vec<String>,
-        /// What an extension gave to each grantee, for one of its members.
+        /// The privileges that an extension gave to each grantee, for one of its members.
         initial: Vec<String>,
     }
 
@@ -46,7 +46,7 @@ details! {
 
     /// An object that is listed and not compared.
     Noted {
-        /// What is known of it.
+        /// Facts about it, one a line.
         lines: Vec<String>,
     }
 }

@@ -1,4 +1,4 @@
-//! Details: what a kind of object has, as data, and the text form of it that comparisons show.
+//! Details: the properties of each kind of object, as data, and the text form that comparisons show.
 //!
 //! Values are SQL, as the server prints them: names are quoted where necessary, literals have their quotes,
 //! and types and expressions name other objects as the scope of the catalog does.

@@ -291,7 +291,7 @@ impl<'s, 'c> Places<'s, 'c> {
         Ok(self.rows.front().map(|row| row.place))
     }
 
-    /// The rows of a place, of which there are few.
+    /// The rows of a place; there are few of them.
     async fn take(&mut self, place: u64) -> Result<HashMap<Vec<String>, i64>, Error> {
         let mut taken = HashMap::new();
         while self.next().await? == Some(place) {

@@ -175,8 +175,8 @@ pub struct Drift {
     pub applied: usize,
     /// The migration that was started and not finished, if any; the differences include its effects so far.
     pub interrupted: Option<String>,
-    /// What differs and is no drift: what a replay of migrations can't have (user mappings, subscriptions, settings of
-    /// the database), what is not modelled, and the order of columns.
+    /// Differences that are not drift: objects that a replay of migrations can't have (user mappings,
+    /// subscriptions, settings of the database), objects that are not modeled, and the order of columns.
     pub notices: Vec<String>,
 }
 
@@ -222,7 +222,7 @@ struct Compared {
     notices: Vec<String>,
 }
 
-/// What differs and is no difference.
+/// Differences that do not count.
 fn notices(expected: &Catalog, live: &Catalog) -> Vec<String> {
     let noted = expected.noted_differences(live);
     let noted = noted.iter().map(|difference| format!("{}: {}", difference.object, difference.change));

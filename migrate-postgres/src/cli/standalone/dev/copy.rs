@@ -1,5 +1,5 @@
-//! A new database from the folder, with the rows of another one that fit: the way on after an edit that can't be
-//! taken back. The other database is only read.
+//! A new database from the folder, with the rows from another one that fit: the way forward after an edit
+//! that can't be taken back. The other database is only read.
 
 use super::problem::DevProblem;
 use super::tables;

@@ -8,7 +8,7 @@ use migrate_core::history::{Applied, HistoryState};
 use migrate_core::plan::{Policies, Refused, check};
 use std::fmt;
 
-/// The edited migrations, and how many have to be taken back for them.
+/// The edited migrations, and the number of migrations to take back for them.
 pub(super) struct Edits {
     /// In the order of application; never empty.
     pub(super) edited: Vec<Edit>,

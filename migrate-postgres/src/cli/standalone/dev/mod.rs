@@ -142,7 +142,7 @@ impl Args {
         answer::print("dev", answer, &context)
     }
 
-    /// Writes the next migration, if one is wished, and takes the round over the folder as it then is.
+    /// Writes the next migration, if one is wanted, and runs the round on the folder as it is afterwards.
     async fn written_answer(
         &self,
         folder: &FolderArgs,
@@ -197,7 +197,7 @@ impl Args {
         checked
     }
 
-    /// Runs the seeds: of the environment that is named, or else of `development` if the set has some.
+    /// Runs the seeds: those of the named environment, or else those of `development` if the set has any.
     async fn seed(&self, context: &Context, target: &Endpoint) -> Result<SeedReport, Problem> {
         if self.no_seed {
             return Ok(SeedReport::default());
@@ -211,7 +211,7 @@ impl Args {
     }
 }
 
-/// The environment of seeds that needs no name here.
+/// The environment whose seeds run here without being named.
 const DEVELOPMENT: &str = "development";
 
 /// Takes edited migrations back, with those after them, and applies them again.

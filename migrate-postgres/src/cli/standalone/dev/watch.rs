@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// The pause between two looks.
+/// The pause between two checks.
 const PAUSE: Duration = Duration::from_millis(300);
 
 /// The state of files.
@@ -25,7 +25,7 @@ impl Watched {
         Watched { files }
     }
 
-    /// Waits until the state is another one and has stopped changing: an editor may write a file in steps.
+    /// Waits until the state has changed and then settled: an editor may write a file in steps.
     pub(super) async fn changed(&self, paths: &[PathBuf]) {
         let mut last = self.clone();
         loop {
@@ -39,7 +39,7 @@ impl Watched {
     }
 }
 
-/// A file that can't be read is one that changes when it can.
+/// A file that can't be read counts as changed once it can.
 fn collect(path: &Path, files: &mut Vec<(PathBuf, Option<SystemTime>, u64)>) {
     let Ok(found) = fs::metadata(path) else { return };
     if !found.is_dir() {

@@ -1,4 +1,4 @@
-//! `dev --to`: the migration that follows a file with the whole schema, written anew as the file changes.
+//! `dev --to`: the migration that keeps up with a file of the whole schema, rewritten as the file changes.
 
 use super::super::FolderArgs;
 use super::super::new::{layout_of, write};
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// The line that marks an up script that is written anew.
+/// The line that marks an up script to rewrite.
 const MARK: &str = "-- Written by `migrate dev --to`, which replaces it while this line stands here.\n";
 
 /// Writes the next migration, if the folder does not make the schema of the file. True if files changed.
